@@ -1,0 +1,108 @@
+# Run `make` to see what there is.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+MEMBERS := libs/chassis libs/contracts libs/mesh libs/ops booking config-service auth-service
+SERVICES := auth booking config
+BIN := .venv/bin
+UV := $(BIN)/uv
+export UV_PYTHON := $(CURDIR)/.venv/bin/python
+export UV_NO_PROGRESS := 1
+export UV_LINK_MODE := copy
+
+PACKAGES := auth-service booking chassis config-service contracts mesh ops
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate $(PACKAGES:%=--no-emit-package ubertruck-%)
+
+##@ Use
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: .venv/runtime.stamp ## Bring the whole platform up on this machine (ARGS="--port 9000")
+	@exec $(BIN)/ubertruck up $(ARGS)
+
+.PHONY: demo
+demo: .venv/runtime.stamp ## Log in as a shipper and book, against the running platform
+	@exec $(BIN)/ubertruck demo $(ARGS)
+
+##@ Develop
+
+.PHONY: install
+install: .venv/dev.stamp ## Install everything that development needs into .venv
+
+.PHONY: format
+format: .venv/dev.stamp ## Format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format --quiet .
+
+.PHONY: lint
+lint: .venv/dev.stamp ## Formatting, lint, and who may import whom
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+.PHONY: types
+types: .venv/dev.stamp ## Check types, tests included
+	$(BIN)/pyright --warnings
+
+.PHONY: migrations-check
+migrations-check: .venv/dev.stamp ## Models and migrations of every service say the same
+	$(BIN)/python -m chassis.testing.migrations_check $(SERVICES)
+
+.PHONY: lock
+lock: .venv/bin/uv ## Write the lock files again after a change of dependencies (UPGRADE=1 takes newer releases)
+	$(COMPILE) $(if $(UPGRADE),--upgrade) libs/ops/pyproject.toml requirements.in -o requirements.lock
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra testing -c requirements.lock libs/chassis/pyproject.toml requirements-dev.in -o requirements-dev.lock
+
+.PHONY: lock-check
+lock-check: .venv/bin/uv ## The lock files hold what the members ask for
+	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	cp requirements.lock "$$tmp/run"; cp requirements-dev.lock "$$tmp/dev"; \
+	$(COMPILE) libs/ops/pyproject.toml requirements.in -o "$$tmp/run" >/dev/null; \
+	$(COMPILE) --extra testing -c requirements.lock libs/chassis/pyproject.toml requirements-dev.in -o "$$tmp/dev" >/dev/null; \
+	diff -u requirements.lock "$$tmp/run" && diff -u requirements-dev.lock "$$tmp/dev" \
+		|| { echo "A lock file is behind its inputs: run 'make lock' and commit the result."; exit 1; }
+
+.PHONY: check
+check: lint types migrations-check lock-check ## Everything that CI checks besides the tests
+
+.PHONY: test
+test: .venv/dev.stamp ## Run the tests, with coverage (ARGS="-k booking" narrows, without the coverage gate)
+	@rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	$(if $(ARGS),,$(BIN)/coverage report)
+
+.PHONY: test-nightly
+test-nightly: .venv/dev.stamp ## Run the long tests
+	$(BIN)/pytest -m nightly $(ARGS)
+
+.PHONY: clean
+clean: ## Remove the environment, caches and the platform's data
+	rm -rf .venv .ubertruck .coverage .coverage.* .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Files
+
+.venv/bin/uv: requirements-bootstrap.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Ubertruck needs Python 3.11 or newer, and $(PYTHON) is older or missing. Name another one: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv .venv \
+		|| { echo "$(PYTHON) can't make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
+	@touch $@
+
+.venv/runtime.stamp: .venv/bin/uv requirements.lock pyproject.toml $(MEMBERS:%=%/pyproject.toml)
+	@$(UV) pip install --quiet --require-hashes -r requirements.lock
+	@$(UV) pip install --quiet --no-deps --no-build-isolation $(MEMBERS:%=-e %)
+	@touch $@
+
+.venv/dev.stamp: .venv/runtime.stamp requirements-dev.lock
+	@$(UV) pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,1 @@
+"""Booking: quotes and bookings of bulk freight"""

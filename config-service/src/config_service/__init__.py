@@ -1,0 +1,1 @@
+"""Configuration: versioned, validated, approved, audited"""

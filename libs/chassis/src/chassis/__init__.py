@@ -1,0 +1,1 @@
+"""What every Ubertruck service stands on"""

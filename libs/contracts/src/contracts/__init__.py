@@ -1,0 +1,1 @@
+"""What crosses the border of a service: event payloads, permission names"""

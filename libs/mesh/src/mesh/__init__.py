@@ -1,0 +1,1 @@
+"""The edge gateway: from a description to an Envoy configuration"""
