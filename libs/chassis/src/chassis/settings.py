@@ -1,0 +1,45 @@
+"""Boot settings: what a process reads from its environment, once, at start.
+
+Values that change while running (fares, surge, limits, templates) come from config-service.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Environment = Literal["dev", "staging", "production"]
+
+
+class ServiceSettings(BaseSettings):
+    """What every service needs; a service's own settings subclass this."""
+
+    model_config = SettingsConfigDict(env_prefix="UBERTRUCK_", extra="ignore", frozen=True)
+
+    environment: Environment = "dev"
+    database_url: SecretStr = Field(description="postgresql+asyncpg://… of the runtime role")
+    database_pool_size: int = Field(default=5, ge=1, le=50)
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    health_port: int = Field(default=9090, ge=0, le=65535)
+    state_dir: Path = Field(
+        default=Path("/var/lib/ubertruck"), description="Last-good files; may be a volume"
+    )
+    token_issuer: str = "https://auth.ubertruck.com"
+    token_audience: str = "api.ubertruck.com"
+    jwks_url: str = "http://auth-service.ubertruck.local:8080/auth/jwks.json"
+    token_url: str = "http://auth-service.ubertruck.local:8080/auth/token"
+    config_url: str = "http://config-service.ubertruck.local:8080"
+    client_id: str = Field(default="", description="This service's own client at auth-service")
+    client_secret_file: Path | None = None
+    trusted_proxies: int = Field(
+        default=1, ge=0, description="How many proxies of ours stand before this process"
+    )
+    drain_delay: float = Field(
+        default=0, ge=0, description="Seconds between unready and closing, for endpoints to spread"
+    )
+    drain_timeout: float = Field(default=20, gt=0, description="Seconds for requests in flight")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["auto", "json", "console"] = "auto"
+    trace_ratio: float = Field(default=0.1, ge=0, le=1, description="Share of traces kept")
