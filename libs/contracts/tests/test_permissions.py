@@ -1,4 +1,5 @@
 import pytest
+
 from contracts.permissions import (
     FIELDS,
     OPEN_SCOPES,
