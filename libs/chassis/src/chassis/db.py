@@ -10,7 +10,7 @@ Endpoints ask for `Session`; nobody but this module commits. Raising means rollb
 """
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Annotated, Any, cast
@@ -86,7 +86,7 @@ class Database:
         return cls(sessions, connection.engine)
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[AsyncSession]:
+    async def begin(self) -> AsyncGenerator[AsyncSession]:
         """A session in one transaction: committed at the end, rolled back when the body raises.
 
         Raises `DatabaseUnavailable` when the database is away or has no room.
@@ -144,7 +144,8 @@ def _create_engine(url: str, *, name: str, pool_size: int) -> AsyncEngine:
 
     async def connect() -> Any:
         try:
-            return await asyncpg.connect(
+            # asyncpg's own annotations are partial.
+            return await cast(Any, asyncpg).connect(
                 dsn,
                 timeout=CONNECT_TIMEOUT_SECONDS,
                 command_timeout=COMMAND_TIMEOUT_SECONDS,

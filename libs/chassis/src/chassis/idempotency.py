@@ -113,7 +113,7 @@ class IdempotentRoute(StrictRoute):
 
     def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()
-        if "POST" not in self.methods:
+        if "POST" not in (self.methods or ()):
             return handler
 
         async def idempotent(request: Request) -> Response:

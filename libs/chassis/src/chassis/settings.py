@@ -26,10 +26,10 @@ class ServiceSettings(BaseSettings):
     state_dir: Path = Field(
         default=Path("/var/lib/ubertruck"), description="Last-good files; may be a volume"
     )
-    token_issuer: str = "https://auth.ubertruck.com"
-    token_audience: str = "api.ubertruck.com"
+    token_issuer: str = "https://auth.ubertruck.com"  # noqa: S105 - a name, not a secret
+    token_audience: str = "api.ubertruck.com"  # noqa: S105 - a name, not a secret
     jwks_url: str = "http://auth-service.ubertruck.local:8080/auth/jwks.json"
-    token_url: str = "http://auth-service.ubertruck.local:8080/auth/token"
+    token_url: str = "http://auth-service.ubertruck.local:8080/auth/token"  # noqa: S105 - an address
     config_url: str = "http://config-service.ubertruck.local:8080"
     client_id: str = Field(default="", description="This service's own client at auth-service")
     client_secret_file: Path | None = None

@@ -1,0 +1,119 @@
+"""One slim middleware: a span, a duration, a log line a request. Plain ASGI.
+
+Spans go through the OpenTelemetry SDK; without an exporter they only carry the trace id to logs,
+events and the next service.
+"""
+
+import logging
+import time
+from typing import Any, cast
+
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from prometheus_client import Counter, Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+logger = logging.getLogger(__name__)
+
+_PROPAGATOR = TraceContextTextMapPropagator()
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10, 30)
+
+REQUEST_SECONDS = Histogram(
+    "http_request_duration_seconds",
+    "Time from a request's first byte to its answer's last",
+    ["method", "route", "status"],
+    buckets=_BUCKETS,
+)
+UNHANDLED = Counter("http_unhandled_errors_total", "Requests that ended in an unforeseen error")
+
+
+def tracer_provider(service: str, *, ratio: float) -> TracerProvider:
+    """A provider that keeps `ratio` of new traces and follows the caller's choice for others."""
+    return TracerProvider(
+        resource=Resource.create({"service.name": service}),
+        sampler=ParentBased(TraceIdRatioBased(ratio)),
+    )
+
+
+def current_traceparent() -> str | None:
+    """The W3C `traceparent` of the work at hand, for an event or a call to another service."""
+    carrier: dict[str, str] = {}
+    _PROPAGATOR.inject(carrier)
+    return carrier.get("traceparent")
+
+
+def current_trace_id() -> str | None:
+    """The trace id as 32 hexadecimal digits."""
+    context = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(context.trace_id) if context.is_valid else None
+
+
+class TelemetryMiddleware:
+    """Wraps the whole application."""
+
+    def __init__(self, app: ASGIApp, *, provider: TracerProvider) -> None:
+        self._app = app
+        self._tracer = provider.get_tracer("chassis")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 500
+        started = time.perf_counter()
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = cast(int, message["status"])
+            await send(message)
+
+        parent = _PROPAGATOR.extract(_trace_headers(scope))
+        method = cast(str, scope["method"])
+        with self._tracer.start_as_current_span(
+            method, parent, kind=trace.SpanKind.SERVER, record_exception=False
+        ) as span:
+            try:
+                await self._app(scope, receive, watch)
+            except Exception:
+                UNHANDLED.inc()
+                logger.exception("unhandled error", extra={"path": scope["path"]})
+                raise
+            finally:
+                route = _route_of(scope)
+                seconds = time.perf_counter() - started
+                REQUEST_SECONDS.labels(method, route, str(status)).observe(seconds)
+                span.update_name(f"{method} {route}")
+                span.set_attribute("http.response.status_code", status)
+                _log(scope, route, status, seconds)
+
+
+def _trace_headers(scope: Scope) -> dict[str, str]:
+    wanted = (b"traceparent", b"tracestate")
+    headers = cast("list[tuple[bytes, bytes]]", scope["headers"])
+    return {name.decode(): value.decode("latin-1") for name, value in headers if name in wanted}
+
+
+def _route_of(scope: Scope) -> str:
+    # The template, never the path: a path holds ids, and each would be a time series of its own.
+    route: Any = scope.get("route")
+    return getattr(route, "path", None) or "unmatched"
+
+
+def _log(scope: Scope, route: str, status: int, seconds: float) -> None:
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    principal = scope.get("chassis.principal")
+    facts: dict[str, Any] = {
+        "method": scope["method"],
+        "route": route,
+        "status": status,
+        "ms": round(seconds * 1000, 2),
+    }
+    if principal is not None:
+        facts["tenant"] = str(principal.tenant_id)
+        facts["subject"] = principal.subject
+    logger.info("request", extra=facts)
