@@ -1,0 +1,20 @@
+"""An HTTP client that talks to an application in this process, lifespan included."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import httpx
+from fastapi import FastAPI
+
+
+@asynccontextmanager
+async def client_for(
+    app: FastAPI, *, headers: dict[str, str] | None = None
+) -> AsyncGenerator[httpx.AsyncClient]:
+    """Start `app`, give a client, stop it. An unforeseen error becomes the 500 that callers see."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client,
+    ):
+        yield client
