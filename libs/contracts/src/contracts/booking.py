@@ -51,7 +51,7 @@ class BookingRequested(BaseModel):
 
     booking_id: UUID
     tenant_id: UUID
-    shipper_id: UUID
+    shipper_id: str
     pickup_location: Place
     drop_location: Place
     material_type: Material
@@ -69,8 +69,8 @@ class BookingCancelled(BaseModel):
 
     booking_id: UUID
     tenant_id: UUID
-    shipper_id: UUID
+    shipper_id: str
     previous_status: str
     reason: str | None
-    cancelled_by: UUID
+    cancelled_by: str
     cancelled_at: datetime

@@ -29,7 +29,7 @@ SURGE_EXAMPLE: Final[Mapping[str, str | int | float]] = MappingProxyType(
     {
         "material": "coal",
         "quantity_mt": 100.0,
-        "distance_km": 1492.6,
+        "distance_km": 1492.5,
         "hour": 9,
         "weekday": 2,
         "month": 11,

@@ -1,0 +1,88 @@
+"""The price of moving goods, exact to the paisa.
+
+    price = quantity x (base rate + distance rate x km) x material rate x surge
+
+Everything is exact decimal arithmetic; the only rounding is the last step, half up to a whole
+paisa. A price travels with its basis, from which anybody can work it out again.
+"""
+
+from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation, localcontext
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer
+
+from booking.surge import SurgeInputs
+
+PAISE_PER_RUPEE: Final = 100
+PRICING_RULE: Final = 1
+
+# Wide enough for the longest product of shortest-form doubles; `Inexact` proves that it was.
+_EXACT = Context(prec=150, traps=[Inexact, InvalidOperation])
+
+# JSON has no decimals: as text they stay what they were.
+DecimalText = Annotated[
+    Decimal, PlainSerializer(lambda value: format(value, "f"), return_type=str, when_used="json")
+]
+
+
+class Rates(BaseModel):
+    """What the pricing configuration asks for this material.
+
+    `base` is rupees per ton, `distance` rupees per ton and kilometre, `material` a factor.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base: DecimalText
+    distance: DecimalText
+    material: DecimalText
+
+
+class SurgeBasis(BaseModel):
+    """How the surge multiplier came about."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    multiplier: DecimalText
+    condition: str | None
+    inputs: SurgeInputs
+
+
+class PriceBasis(BaseModel):
+    """Everything that a price was made from. Kept with it and never changed.
+
+    `rule` names the formula: when the formula changes the number rises, and the old one stays
+    here, so that old prices can still be worked out.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rule: Literal[1] = PRICING_RULE
+    config_version: int
+    config_checksum: str
+    quantity_mt: DecimalText
+    distance_m: int
+    distance_method: str
+    rates: Rates
+    surge: SurgeBasis
+
+
+def price_paise(
+    *, quantity_mt: Decimal, distance_m: int, rates: Rates, surge_multiplier: Decimal
+) -> int:
+    """The price in paise, rounded half up once, at the end."""
+    with localcontext(_EXACT):
+        km = Decimal(distance_m).scaleb(-3)
+        per_ton = rates.base + rates.distance * km
+        rupees = quantity_mt * per_ton * rates.material * surge_multiplier
+        return int((rupees * PAISE_PER_RUPEE).to_integral_value(rounding=ROUND_HALF_UP))
+
+
+def recompute(basis: PriceBasis) -> int:
+    """The price in paise that this basis gives, now and in years."""
+    return price_paise(
+        quantity_mt=basis.quantity_mt,
+        distance_m=basis.distance_m,
+        rates=basis.rates,
+        surge_multiplier=basis.surge.multiplier,
+    )

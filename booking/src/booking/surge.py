@@ -1,0 +1,136 @@
+"""Surge: conditions in CEL that make transport dearer while they hold.
+
+Of all triggers whose condition holds the highest multiplier counts, up to the configured limit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Final
+
+import cel
+from pydantic import BaseModel, ConfigDict
+
+from booking.distance import Point
+from contracts.pricing import MAX_CONDITION_LENGTH, SURGE_OPERATORS, SURGE_VARIABLES
+
+INDIA: Final = timezone(timedelta(hours=5, minutes=30), "IST")
+NO_SURGE: Final = Decimal(1)
+
+# What evaluating a well-formed expression on unfit values raises.
+_EVALUATION_ERRORS = (RuntimeError, TypeError, ValueError, ArithmeticError)
+
+
+class BadCondition(ValueError):
+    """The text isn't a condition that booking evaluates."""
+
+
+class ConditionFailed(Exception):
+    """A condition gave no yes or no for these inputs."""
+
+
+class SurgeInputs(BaseModel):
+    """The variables of a condition, and what a price keeps of them: `contracts.pricing` explains.
+
+    Floats are right here, unlike for money: they only decide whether a condition holds.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    material: str
+    quantity_mt: float
+    distance_km: float
+    hour: int
+    weekday: int
+    month: int
+    pickup_lat: float
+    pickup_lng: float
+    drop_lat: float
+    drop_lng: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trigger:
+    """A compiled condition and the multiplier that it brings."""
+
+    condition: str
+    multiplier: Decimal
+    program: cel.Program
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Applied:
+    """The multiplier that counts, and the condition that brought it: None when none held."""
+
+    multiplier: Decimal
+    condition: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Surge:
+    """The triggers of one pricing configuration."""
+
+    triggers: Sequence[Trigger]
+    max_multiplier: Decimal
+
+    def apply(self, inputs: SurgeInputs) -> Applied:
+        """Raises `ConditionFailed`; with equal multipliers the trigger written first is named."""
+        variables = inputs.model_dump()
+        holding = [trigger for trigger in self.triggers if _holds(trigger, variables)]
+        if not holding:
+            return Applied(multiplier=NO_SURGE, condition=None)
+        highest = max(holding, key=lambda trigger: trigger.multiplier)
+        return Applied(
+            multiplier=min(highest.multiplier, self.max_multiplier), condition=highest.condition
+        )
+
+
+def surge_inputs(
+    *,
+    material: str,
+    quantity_mt: Decimal,
+    distance_m: int,
+    pickup: Point,
+    drop: Point,
+    at: datetime,
+) -> SurgeInputs:
+    """What conditions may look at, for goods priced `at` this moment."""
+    local = at.astimezone(INDIA)
+    return SurgeInputs(
+        material=material,
+        quantity_mt=float(quantity_mt),
+        distance_km=distance_m / 1000,
+        hour=local.hour,
+        weekday=local.isoweekday(),
+        month=local.month,
+        pickup_lat=pickup.lat,
+        pickup_lng=pickup.lng,
+        drop_lat=drop.lat,
+        drop_lng=drop.lng,
+    )
+
+
+def compile_trigger(condition: str, multiplier: Decimal) -> Trigger:
+    """Raises `BadCondition` for what doesn't compile or says more than a condition may."""
+    if len(condition) > MAX_CONDITION_LENGTH:
+        raise BadCondition(f"A condition has at most {MAX_CONDITION_LENGTH} characters.")
+    try:
+        program = cel.compile(condition)
+    except ValueError as error:
+        raise BadCondition("The condition isn't CEL.") from error
+    if foreign := set(program.variables()) - SURGE_VARIABLES.keys():
+        raise BadCondition(f"Unknown variables: {', '.join(sorted(foreign))}.")
+    if foreign := set(program.functions()) - SURGE_OPERATORS:
+        raise BadCondition(f"Not allowed in a condition: {', '.join(sorted(foreign))}.")
+    return Trigger(condition=condition, multiplier=multiplier, program=program)
+
+
+def _holds(trigger: Trigger, variables: dict[str, object]) -> bool:
+    try:
+        answer = trigger.program.execute(variables)
+    except _EVALUATION_ERRORS as error:
+        raise ConditionFailed(trigger.condition) from error
+    if not isinstance(answer, bool):
+        raise ConditionFailed(trigger.condition)
+    return answer
