@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException  # noqa: TID251 - Starlette raises it; rendered here
@@ -16,7 +17,6 @@ from starlette.responses import Response
 from chassis.access import AccessPolicy
 from chassis.db import Database, DatabaseUnavailable, is_passing
 from chassis.errors import (
-    BadRequest,
     DomainError,
     Invalid,
     Problem,
@@ -28,8 +28,6 @@ from chassis.routing import StrictRoute
 from chassis.settings import ServiceSettings
 from chassis.telemetry import TelemetryMiddleware, tracer_provider
 from chassis.tokens import KeySource, TokenVerifier
-
-MAX_BODY_BYTES = 256 * 1024
 
 Resource = Callable[[], AbstractAsyncContextManager[object]]
 
@@ -91,12 +89,11 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        max_body_size=MAX_BODY_BYTES,
         separate_input_output_schemas=False,
     )
     app.state.runtime = Runtime(settings, database, verifier, AccessPolicy(open_scopes))
-    app.router.route_class = StrictRoute
     for router in routers:
+        _check_routes(router)
         app.include_router(router)
     _add_error_handlers(app)
     app.add_middleware(
@@ -109,6 +106,12 @@ def create_app(
 def runtime_of(request: Request) -> Runtime:
     """The `Runtime` of the application that serves `request`."""
     return cast(Runtime, request.app.state.runtime)
+
+
+def _check_routes(router: APIRouter) -> None:
+    for route in router.routes:
+        if isinstance(route, APIRoute) and not isinstance(route, StrictRoute):
+            raise TypeError(f"{route.path} must stand on a router with route_class=StrictRoute.")
 
 
 def _add_error_handlers(app: FastAPI) -> None:
@@ -126,8 +129,6 @@ def _on_domain_error(_request: Request, error: Exception) -> Response:
 
 def _on_validation_error(_request: Request, error: Exception) -> Response:
     errors = cast(RequestValidationError, error).errors()
-    if any(entry["type"] == "json_invalid" for entry in errors):
-        return problem_response(BadRequest("The body is not valid JSON."))
     return problem_response(Invalid("See errors.", errors=field_errors(errors)))
 
 
@@ -137,7 +138,6 @@ def _on_http_exception(_request: Request, error: Exception) -> Response:
         400: ("bad-request", "Bad request"),
         404: ("not-found", "Not found"),
         405: ("method-not-allowed", "Method not allowed"),
-        413: ("payload-too-large", "Body too large"),
     }
     slug, title = slugs.get(raised.status_code, ("http-error", raised.detail))
     kind = type(

@@ -9,7 +9,7 @@ A request that was refused leaves no record, so the corrected one may use the ke
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import orjson
 from sqlalchemy import (
@@ -122,7 +122,7 @@ class IdempotentRoute(StrictRoute):
                 if self.key_required:
                     raise KeyMissing
                 return await handler(request)
-            # One request object serves both, so that the body is read once.
+            # The route reads the body from this object too, so it is received once.
             request = StrictRequest(request.scope, request.receive)
             principal = await authenticate(request)
             # The path as called, not its template: its parameters belong to what is asked.
@@ -132,7 +132,7 @@ class IdempotentRoute(StrictRoute):
             kept = await _claim(session, scope, fingerprint)
             if kept is not None:
                 return kept
-            response = await handler(_replay_body(request))
+            response = await handler(request)
             if response.status_code < 400:
                 await _keep(session, scope, fingerprint, response)
             return response
@@ -167,20 +167,6 @@ async def _fingerprint(request: Request) -> bytes:
     except ValueError:
         canonical = body
     return hashlib.sha256(cast(bytes, request.scope["query_string"]) + b"\n" + canonical).digest()
-
-
-def _replay_body(request: Request) -> Request:
-    body = cast(bytes, getattr(request, "_body", b""))
-    sent = False
-
-    async def receive() -> dict[str, Any]:
-        nonlocal sent
-        if sent:
-            return dict(await request.receive())
-        sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return Request(request.scope, receive)
 
 
 async def _claim(session: AsyncSession, scope: KeyScope, fingerprint: bytes) -> Response | None:

@@ -1,8 +1,10 @@
-"""Routes that read their body strictly, and routes that remember their answers.
+"""Routes that read their body strictly. Every router of a service takes `StrictRoute` or a child:
 
-`StrictRoute` refuses what no endpoint should have to think of: another content type (415), text
-that isn't JSON (400; NaN, infinities, lone surrogates and endless nesting included) and NUL
-characters (400), which Postgres can't keep.
+    router = APIRouter(route_class=StrictRoute)
+
+It refuses what no endpoint should have to think of: a body that is too large (413), of another
+content type (415), that isn't JSON (400; NaN, lone surrogates and endless nesting included), and
+NUL characters (400), which Postgres can't keep.
 """
 
 import json
@@ -13,8 +15,11 @@ import orjson
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Message
 
-from chassis.errors import BadRequest, UnsupportedMediaType
+from chassis.errors import BadRequest, PayloadTooLarge, UnsupportedMediaType
+
+MAX_BODY_BYTES = 256 * 1024
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -26,17 +31,28 @@ class NulCharacter(BadRequest):
     title = "NUL characters are not accepted"
 
 
+class NotJson(BadRequest):
+    """The body isn't JSON."""
+
+    type = "not-json"
+    title = "The body is not valid JSON"
+
+
 class StrictRequest(Request):
-    """A request whose `json()` is RFC 8259 and nothing more."""
+    """A request with a bounded body, whose `json()` is RFC 8259 and nothing more."""
 
     async def json(self) -> Any:
         if not hasattr(self, "_json"):
-            body = await self.body()
-            # Only an escape can bring a NUL: the parser refuses a raw one.
-            if b"\\u0000" in body and _has_nul(json.loads(body)):
-                raise NulCharacter
-            self._json = orjson.loads(body)
+            self._json = _parse(await self.body())
         return self._json
+
+    async def body(self) -> bytes:
+        if not hasattr(self, "_body"):
+            length = self.headers.get("content-length", "0")
+            if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
+                raise PayloadTooLarge(f"A body holds at most {MAX_BODY_BYTES} bytes.")
+            self._receive = _Bounded(self._receive)
+        return await super().body()
 
 
 class StrictRoute(APIRoute):
@@ -44,37 +60,49 @@ class StrictRoute(APIRoute):
 
     def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()
-        reads_body = self.body_field is not None
+        reads_json = self.body_field is not None
 
         async def strict(request: Request) -> Response:
-            if "%00" in request.url.path or b"%00" in cast(bytes, request.scope["query_string"]):
+            if not isinstance(request, StrictRequest):
+                request = StrictRequest(request.scope, request.receive)
+            query = cast(bytes, request.scope["query_string"])
+            if "\x00" in cast(str, request.scope["path"]) or b"%00" in query:
                 raise NulCharacter
-            if "\x00" in cast(str, request.scope["path"]):
-                raise NulCharacter
-            if reads_body:
+            if reads_json and await request.body():
                 _check_content_type(request)
-            return await handler(StrictRequest(request.scope, request.receive))
+                await request.json()
+            return await handler(request)
 
         return strict
 
 
+class _Bounded:
+    """A `receive` that counts: a chunked body names no length beforehand."""
+
+    def __init__(self, receive: Callable[[], Coroutine[Any, Any, Message]] | Any) -> None:
+        self._receive = receive
+        self._total = 0
+
+    async def __call__(self) -> Message:
+        message = cast(Message, await self._receive())
+        self._total += len(message.get("body", b""))
+        if self._total > MAX_BODY_BYTES:
+            raise PayloadTooLarge(f"A body holds at most {MAX_BODY_BYTES} bytes.")
+        return message
+
+
 def _check_content_type(request: Request) -> None:
-    headers = request.headers
-    if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
-        return
-    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise UnsupportedMediaType("Send the body as application/json.")
 
 
-def _has_nul(value: object) -> bool:
-    match value:
-        case str():
-            return "\x00" in value
-        case list():
-            return any(_has_nul(item) for item in cast("list[object]", value))
-        case dict():
-            items = cast("dict[str, object]", value).items()
-            return any("\x00" in key or _has_nul(item) for key, item in items)
-        case _:
-            return False
+def _parse(body: bytes) -> Any:
+    try:
+        document = orjson.loads(body)
+        # Only an escape can bring a NUL: the parser refuses a raw one.
+        if b"\\u0000" in body and "\\u0000" in json.dumps(document).replace("\\\\", ""):
+            raise NulCharacter
+    except (ValueError, RecursionError) as error:
+        raise NotJson from error
+    return document

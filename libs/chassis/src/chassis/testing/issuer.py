@@ -1,4 +1,4 @@
-"""An issuer for tests: signs tokens as auth-service does, and is the `KeySource` that knows them."""
+"""An issuer for tests: signs tokens as auth-service does, and is a `KeySource` besides."""
 
 import time
 from collections.abc import Sequence
