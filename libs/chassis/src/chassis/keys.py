@@ -9,12 +9,11 @@ import logging
 import os
 import random
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import httpx
-import orjson
+from pydantic import BaseModel
 
 from chassis.tokens import BadKey, Key, build_key
 
@@ -25,10 +24,17 @@ FORCED_REFRESH_SECONDS = 30.0
 FIRST_RETRY_SECONDS = 1.0
 
 
-def parse_jwks(document: Mapping[str, Any]) -> dict[str, Key]:
-    """The usable keys of a JWK set by key id; keys of other kinds are passed over."""
+class _JwkSet(BaseModel):
+    keys: list[dict[str, Any]]
+
+
+def parse_jwks(document: bytes) -> dict[str, Key]:
+    """The usable keys of a JWK set by key id; keys of other kinds are passed over.
+
+    Raises `ValueError` when the document isn't a JWK set.
+    """
     keys: dict[str, Key] = {}
-    for entry in cast("list[dict[str, Any]]", document.get("keys", [])):
+    for entry in _JwkSet.model_validate_json(document).keys:
         kid = entry.get("kid")
         if isinstance(kid, str):
             with contextlib.suppress(BadKey):
@@ -90,8 +96,8 @@ class RemoteKeys:
         try:
             async with httpx.AsyncClient(transport=self._transport, timeout=2) as client:
                 answer = (await client.get(self._url)).raise_for_status()
-            keys = parse_jwks(orjson.loads(answer.content))
-        except (httpx.HTTPError, ValueError, AttributeError) as error:
+            keys = parse_jwks(answer.content)
+        except (httpx.HTTPError, ValueError) as error:
             logger.warning("The keys of auth-service can't be read: %s", type(error).__name__)
             return
         if keys:
@@ -105,10 +111,10 @@ class RemoteKeys:
 
     def _load_copy(self) -> None:
         try:
-            self._take(parse_jwks(orjson.loads(self._copy.read_bytes())))
+            self._take(parse_jwks(self._copy.read_bytes()))
         except FileNotFoundError:
             return
-        except (OSError, ValueError, AttributeError) as error:
+        except (OSError, ValueError) as error:
             logger.warning("The copy of the keys is unusable: %s", type(error).__name__)
 
     def _save_copy(self, content: bytes) -> None:
