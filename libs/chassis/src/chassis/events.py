@@ -1,0 +1,190 @@
+"""Events: the CloudEvents 1.0 envelope, and the outbox they are written to.
+
+`record_event` puts one row into the outbox in the transaction of the change it tells of, so an
+event exists exactly when its change does. Publishing is another process's work.
+"""
+
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypedDict
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from sqlalchemy import (
+    Column,
+    Date,
+    DateTime,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    Uuid,
+    insert,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis.ids import new_id
+from chassis.telemetry import current_traceparent
+
+
+def _to_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+EventType = Annotated[
+    str, Field(pattern=r"^in\.ubertruck(\.[a-z][a-z0-9-]*){2,}\.v[1-9][0-9]*$", max_length=200)
+]
+UtcTime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+
+
+class CloudEvent(BaseModel):
+    """One event on the wire, in structured JSON mode.
+
+    `source` and `id` together name the event for good: consumers drop repetitions by them.
+    Attributes that this code doesn't know are ignored, so that they can be added.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    specversion: Literal["1.0"] = "1.0"
+    id: uuid.UUID
+    source: str = Field(pattern=r"^/[a-z][a-z0-9-]*$")
+    type: EventType
+    subject: str = Field(min_length=1, max_length=200)
+    time: UtcTime
+    datacontenttype: Literal["application/json"] = "application/json"
+    aggregateversion: int = Field(ge=1, le=2**31 - 1)
+    tenantid: uuid.UUID | None = None
+    traceparent: str | None = None
+    data: dict[str, JsonValue]
+
+    def to_json(self) -> bytes:
+        """UTF-8 JSON; attributes without a value are left out, as CloudEvents demands."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+    @classmethod
+    def from_json(cls, document: bytes | str) -> "CloudEvent":
+        """Raises pydantic's `ValidationError` for anything that isn't such an event."""
+        return cls.model_validate_json(document)
+
+
+class OutboxRow(TypedDict):
+    """The columns of one outbox row that its writer fills."""
+
+    id: uuid.UUID
+    type: str
+    source: str
+    subject: str
+    tenant_id: uuid.UUID | None
+    aggregate_version: int
+    traceparent: str | None
+    data: dict[str, JsonValue]
+    occurred_at: datetime
+
+
+def outbox_table(metadata: MetaData) -> Table:
+    """The outbox as part of a service's `metadata`; migrations make it in daily partitions."""
+    return Table(
+        "outbox",
+        metadata,
+        Column("id", Uuid(), nullable=False),
+        Column("type", Text(), nullable=False),
+        Column("source", Text(), nullable=False),
+        Column("subject", Text(), nullable=False),
+        Column("tenant_id", Uuid()),
+        Column("aggregate_version", Integer(), nullable=False),
+        Column("traceparent", Text()),
+        Column("data", JSONB(), nullable=False),
+        Column("occurred_at", DateTime(timezone=True), nullable=False),
+        Column("published_at", DateTime(timezone=True)),
+        Column(
+            "created_on",
+            Date(),
+            nullable=False,
+            server_default=text("((now() AT TIME ZONE 'utc')::date)"),
+        ),
+        PrimaryKeyConstraint("id", "created_on"),
+        postgresql_partition_by="RANGE (created_on)",
+    )
+
+
+_OUTBOX = outbox_table(MetaData())
+
+
+def event_row(
+    *,
+    source: str,
+    type: str,
+    subject: str | uuid.UUID,
+    tenant_id: uuid.UUID | None,
+    aggregate_version: int,
+    data: BaseModel,
+    occurred_at: datetime | None = None,
+    traceparent: str | None = None,
+) -> OutboxRow:
+    """Build one outbox row; pure but for the defaults (now, the current trace) and the fresh id.
+
+    Raises pydantic's `ValidationError` when the row would not make a valid `CloudEvent`.
+    """
+    row = OutboxRow(
+        id=new_id(),
+        type=type,
+        source=source,
+        subject=str(subject),
+        tenant_id=tenant_id,
+        aggregate_version=aggregate_version,
+        traceparent=traceparent or current_traceparent(),
+        data=data.model_dump(mode="json"),
+        occurred_at=occurred_at or datetime.now(UTC),
+    )
+    event_from_row(row)
+    return row
+
+
+async def record_event(
+    session: AsyncSession,
+    *,
+    source: str,
+    type: str,
+    subject: str | uuid.UUID,
+    tenant_id: uuid.UUID | None,
+    aggregate_version: int,
+    data: BaseModel,
+    occurred_at: datetime | None = None,
+    traceparent: str | None = None,
+) -> uuid.UUID:
+    """Write one event in the session's transaction and return its id.
+
+    `source` is the service (`/booking`), `subject` the aggregate's id, `aggregate_version` counts
+    that aggregate's changes from 1.
+    """
+    row = event_row(
+        source=source,
+        type=type,
+        subject=subject,
+        tenant_id=tenant_id,
+        aggregate_version=aggregate_version,
+        data=data,
+        occurred_at=occurred_at,
+        traceparent=traceparent,
+    )
+    await session.execute(insert(_OUTBOX).values(**row))
+    return row["id"]
+
+
+def event_from_row(row: Mapping[str, Any]) -> CloudEvent:
+    """The envelope of one outbox row (`OutboxRow`, or a row mapping from the database)."""
+    return CloudEvent(
+        id=row["id"],
+        source=row["source"],
+        type=row["type"],
+        subject=row["subject"],
+        time=row["occurred_at"],
+        aggregateversion=row["aggregate_version"],
+        tenantid=row["tenant_id"],
+        traceparent=row["traceparent"],
+        data=row["data"],
+    )
