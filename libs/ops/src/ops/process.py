@@ -1,0 +1,232 @@
+"""One process that is kept running: probed until it is ready, started again when it crashes."""
+
+import asyncio
+import secrets
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from ops.child import Child
+from ops.errors import OpsError
+from ops.logfiles import last_words, size, tail
+
+# Wrong usage, and EX_CONFIG of sysexits.h: starting again can't help.
+REFUSALS = frozenset({2, 78})
+FASTEST_PROBE = 0.05
+SLOWEST_PROBE = 0.5
+
+
+class Phase(StrEnum):
+    """Where a process is in its life."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    READY = "ready"
+    WAITING = "waiting"  # crashed, to be started again after a delay
+    FAILED = "failed"  # never came up, or refuses to run like this: not started again
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """What a process is.
+
+    `launch` starts it (OSError or OpsError when that fails), `ready` asks whether it is of use yet,
+    `port` is where it serves, `grace` the seconds that it may take to end.
+    """
+
+    name: str
+    launch: Callable[[], Awaitable[Child]]
+    log: Path
+    ready: Callable[[], Awaitable[bool]]
+    port: int | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    grace: float = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestartPolicy:
+    """Seconds: the first delay, which doubles to `most` and starts anew after `healthy` of life."""
+
+    first: float = 0.5
+    most: float = 30.0
+    healthy: float = 60.0
+
+    def delay(self, crashes: int) -> float:
+        """The delay after that many crashes in a row, spread by a quarter to both sides."""
+        exact = min(self.most, self.first * 2.0 ** min(crashes - 1, 16))
+        return exact * secrets.SystemRandom().uniform(0.75, 1.25)
+
+
+class StartError(OpsError):
+    """A process ended, or stayed unready, instead of coming up."""
+
+
+@dataclass(kw_only=True)
+class Watcher:
+    """Who wants to know: `say` takes a sentence, `changed` each new pid or end, `failed` a name."""
+
+    say: Callable[[str], None]
+    changed: Callable[[], None]
+    failed: Callable[[str], None]
+
+
+@dataclass
+class Process:
+    """A supervised process. `restarts` counts crashes that were made good."""
+
+    spec: Spec
+    watcher: Watcher
+    policy: RestartPolicy = field(default_factory=RestartPolicy)
+    phase: Phase = Phase.STOPPED
+    restarts: int = 0
+    exit_code: int | None = None
+    started_at: float = 0.0  # of the monotonic clock
+    _was_ready: bool = False
+    _log_start: int = 0
+    _child: Child | None = None
+    _keeper: asyncio.Task[None] | None = None
+    _news: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    @property
+    def pid(self) -> int | None:
+        """The running child's process id."""
+        return None if self._child is None else self._child.pid
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since the running child was started."""
+        return 0.0 if self._child is None else time.monotonic() - self.started_at
+
+    async def start(self) -> None:
+        """Start it and keep it running; nothing happens when it is kept already."""
+        if self._keeper is None or self._keeper.done():
+            await self._launch()
+            self._keeper = asyncio.create_task(self._keep(), name=f"keep {self.spec.name}")
+
+    async def come_up(self, seconds: float) -> None:
+        """Start it and return once it is ready; StartError as by `wait_ready`."""
+        await self.start()
+        await self.wait_ready(seconds)
+
+    async def wait_ready(self, seconds: float) -> None:
+        """Return once it is ready; StartError when it ends first, or takes longer."""
+        try:
+            async with asyncio.timeout(seconds), self._news:
+                await self._news.wait_for(lambda: self.phase is not Phase.STARTING)
+        except TimeoutError as error:
+            raise StartError(f"{self.spec.name} wasn't ready after {seconds:g} s.") from error
+        if self.phase is not Phase.READY:
+            raise StartError(self.account)
+
+    @property
+    def ending(self) -> str:
+        """How it ended the last time."""
+        code = self.exit_code
+        if code is None:
+            return "exit code unknown"
+        return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
+
+    @property
+    def account(self) -> str:
+        """Why it doesn't run, in a sentence that ends with its last words."""
+        words = last_words(self.log_lines(20))
+        return f"{self.spec.name} doesn't run ({self.ending}): {words}"
+
+    def log_lines(self, lines: int) -> list[str]:
+        """What it printed since its latest start, at most so many lines."""
+        return tail(self.spec.log, lines, since=self._log_start)
+
+    async def stop(self) -> None:
+        """End it: ask, wait for its grace, then kill what is left of its group."""
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await keeper
+        if self._child is not None:
+            await self._end(self._child)
+        await self._become(Phase.STOPPED)
+
+    def kill(self) -> None:
+        """End the child and its group at once."""
+        if self._child is not None:
+            self._child.kill_group()
+
+    async def _end(self, child: Child) -> None:
+        child.signal(self.spec.stop_signal)
+        try:
+            self.exit_code = await asyncio.wait_for(child.wait(), self.spec.grace)
+        except TimeoutError:
+            self.watcher.say(f"{self.spec.name} didn't end in {self.spec.grace:g} s: killed")
+            child.kill_group()
+            self.exit_code = await child.wait()
+        self._buried()
+
+    async def _launch(self) -> None:
+        self._log_start = size(self.spec.log)
+        try:
+            self._child = await self.spec.launch()
+        except OSError as error:
+            raise StartError(
+                f"{self.spec.name} can't be started: {error.filename}: {error.strerror}."
+            ) from error
+        self.started_at = time.monotonic()
+        self.phase = Phase.STARTING
+        self.watcher.changed()
+
+    def _buried(self) -> None:
+        self._child = None
+        self.watcher.changed()
+
+    async def _become(self, phase: Phase) -> None:
+        async with self._news:
+            self.phase = phase
+            self._news.notify_all()
+
+    async def _keep(self) -> None:
+        crashes = 0
+        while True:
+            lived = await self._live()
+            if self.exit_code in REFUSALS or not self._was_ready:
+                await self._become(Phase.FAILED)
+                self.watcher.failed(self.spec.name)
+                return
+            crashes = 1 if lived >= self.policy.healthy else crashes + 1
+            await self._become(Phase.WAITING)
+            await self._start_again(crashes)
+
+    async def _live(self) -> float:
+        if self._child is None:
+            return 0.0
+        probing = asyncio.create_task(self._probe(), name=f"probe {self.spec.name}")
+        try:
+            self.exit_code = await self._child.wait()
+        finally:
+            probing.cancel()
+        lived = self.uptime
+        self._buried()
+        return lived
+
+    async def _start_again(self, crashes: int) -> None:
+        delay = self.policy.delay(crashes)
+        self.watcher.say(
+            f"{self.spec.name} ended ({self.ending}); it is started again in {delay:.1f} s"
+        )
+        await asyncio.sleep(delay)
+        self.restarts += 1
+        try:
+            await self._launch()
+        except OpsError as error:
+            self.watcher.say(str(error))
+
+    async def _probe(self) -> None:
+        pause = FASTEST_PROBE
+        while not await self.spec.ready():
+            await asyncio.sleep(pause)
+            pause = min(SLOWEST_PROBE, pause * 1.2)
+        self._was_ready = True
+        await self._become(Phase.READY)
