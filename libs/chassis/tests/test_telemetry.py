@@ -114,7 +114,8 @@ async def readiness_of(readiness: Readiness, path: str = "/readyz") -> tuple[int
     return answer.status_code, answer.text
 
 
-async def fine() -> None: ...
+async def fine() -> None:
+    return None
 
 
 async def away() -> None:

@@ -5,7 +5,6 @@ process isn't draining; never asks neighbours. `/metrics`: Prometheus text.
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -14,15 +13,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chassis.errors import Unavailable
 
-logger = logging.getLogger(__name__)
-
 READY_TIMEOUT_SECONDS = 2.0
 
-Check = Callable[[], Awaitable[None]]
+Check = Callable[[], Awaitable["str | None"]]
 
 
 class Readiness:
-    """Whether requests may come: set by the process, asked by probes."""
+    """Whether requests may come: set by the process, asked by probes.
+
+    `check` looks at what the process stands on and says what is wrong, if anything.
+    """
 
     def __init__(self, check: Check) -> None:
         self._check = check
@@ -37,12 +37,11 @@ class Readiness:
             return "starting"
         try:
             async with asyncio.timeout(READY_TIMEOUT_SECONDS):
-                await self._check()
+                return await self._check()
         except Unavailable as error:
             return error.detail or error.title
         except TimeoutError:
             return "the database is slow to answer"
-        return None
 
 
 def health_app(readiness: Readiness) -> ASGIApp:

@@ -28,8 +28,9 @@ from starlette.types import ASGIApp
 from chassis.db import Database, DatabaseUnavailable
 from chassis.health import Readiness, health_app
 from chassis.logs import configure_logging
-from chassis.schema import SchemaTooNew, check_ready, check_serves
+from chassis.schema import SchemaError, check_serves, schema_problem
 from chassis.settings import ServiceSettings
+from chassis.worker import Job, run_worker
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +39,6 @@ EXIT_POINTLESS = 78
 # Longer than the proxy's idle time-out: otherwise a POST can meet a connection that we just closed.
 KEEP_ALIVE_SECONDS = 75
 DATABASE_RETRY_SECONDS = 0.5
-
-Work = Callable[[ServiceSettings, Database, asyncio.Event], Awaitable[None]]
 
 
 class CannotStart(Exception):
@@ -53,7 +52,7 @@ class Service:
     name: str
     settings: Callable[[], ServiceSettings]
     app: Callable[[ServiceSettings, Database], FastAPI]
-    work: Work
+    jobs: Callable[[ServiceSettings, Database], Sequence[Job]]
     code_revision: int
 
 
@@ -89,7 +88,7 @@ def main(service: Service, arguments: Sequence[str] | None = None) -> NoReturn:
                 runner.run(run(service, settings))
     except ValidationError as error:
         fail(_settings_sentence(error), EXIT_POINTLESS)
-    except SchemaTooNew as error:
+    except SchemaError as error:
         fail(str(error), EXIT_POINTLESS)
     except CannotStart as error:
         fail(str(error), EXIT_FAILED)
@@ -114,7 +113,7 @@ def print_openapi(service: Service) -> None:
 
 async def _run_api(service: Service, settings: ServiceSettings) -> None:
     database = _connect(service, settings)
-    readiness = Readiness(lambda: check_ready(database, service.code_revision))
+    readiness = Readiness(lambda: schema_problem(database, service.code_revision))
     stop = _stop_on_signals()
     with _listen(settings.host, settings.port) as listening:
         async with _health_port(settings, readiness):
@@ -140,7 +139,7 @@ async def _run_api(service: Service, settings: ServiceSettings) -> None:
 
 async def _run_worker(service: Service, settings: ServiceSettings) -> None:
     database = _connect(service, settings)
-    readiness = Readiness(lambda: check_ready(database, service.code_revision))
+    readiness = Readiness(lambda: schema_problem(database, service.code_revision))
     stop = _stop_on_signals()
     async with _health_port(settings, readiness):
         if not await _await_database(service, database, stop):
@@ -148,7 +147,8 @@ async def _run_worker(service: Service, settings: ServiceSettings) -> None:
         readiness.started = True
         logger.info("working")
         try:
-            await service.work(settings, database, stop)
+            jobs = service.jobs(settings, database)
+            await run_worker(settings=settings, jobs=jobs, stop=stop)
         finally:
             readiness.draining = True
             await database.dispose()
