@@ -1,1 +1,1 @@
-"""What tests of every service stand on."""
+"""What tests stand on: a pytest plugin with databases, and the check of migrations."""

@@ -1,0 +1,75 @@
+"""Running a service's migrations: `alembic upgrade` in this process, one at a time.
+
+The revisions stand in the repository's folder `migrations`, or where `UBERTRUCK_MIGRATIONS_DIR`
+says.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TextIO
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, NullPool, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+CONNECTION = "connection"
+_LOCK_POLL_SECONDS = 0.1
+
+
+def migrations_folder() -> Path:
+    """The folder with `alembic.ini`, `env.py` and a folder of revisions a service."""
+    named = os.environ.get("UBERTRUCK_MIGRATIONS_DIR")
+    return Path(named) if named else Path(__file__).parents[4] / "migrations"
+
+
+def alembic_config(
+    service: str, connection: Connection | None = None, *, output: TextIO | None = None
+) -> Config:
+    """The service's section of `alembic.ini`, over a connection that is open already."""
+    path = migrations_folder() / "alembic.ini"
+    attributes = {} if connection is None else {CONNECTION: connection}
+    config = Config(path, ini_section=service, attributes=attributes)
+    if output is not None:
+        config.stdout = output
+    return config
+
+
+async def upgrade(service: str, url: str, revision: str = "head") -> None:
+    """Bring the database at `url` (of the migrator role) to `revision`.
+
+    Several at once follow each other, and the later ones find nothing left to do.
+    """
+
+    def run(connection: Connection) -> None:
+        command.upgrade(alembic_config(service, connection), revision)
+
+    async with exclusive_connection(url) as connection:
+        await connection.run_sync(run)
+
+
+@asynccontextmanager
+async def exclusive_connection(url: str) -> AsyncIterator[AsyncConnection]:
+    """A connection that holds the lock of migrations until it is closed."""
+    target = make_url(url).set(drivername="postgresql+asyncpg")
+    engine = create_async_engine(target, poolclass=NullPool)
+    try:
+        async with engine.connect() as connection:
+            await _take_lock(connection)
+            yield connection
+    finally:
+        await engine.dispose()
+
+
+async def _take_lock(connection: AsyncConnection) -> None:
+    # Asked again and again: a session that waits inside the database would keep a
+    # CREATE INDEX CONCURRENTLY of the holder waiting for it in turn.
+    statement = text("SELECT pg_try_advisory_lock(hashtext('migrations'))")
+    while not await connection.scalar(statement):
+        await connection.rollback()
+        await asyncio.sleep(_LOCK_POLL_SECONDS)
+    await connection.commit()

@@ -1,0 +1,161 @@
+"""Databases for tests: a migrated template for each service, and cheap copies of it."""
+
+import asyncio
+import hashlib
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import asyncpg
+from sqlalchemy.engine import make_url
+
+import chassis
+from chassis.migrations import migrations_folder, upgrade
+from chassis.provisioning import connect, provision, restrict_database, roles_of
+
+PASSWORD = "test"  # noqa: S105 - of databases that live for one test
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class TestDatabase:
+    """A database of its own, gone after the test. URLs are `postgresql+asyncpg://…`."""
+
+    __test__ = False
+
+    name: str
+    url: str
+    migrator_url: str
+    superuser_url: str
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a service's database is made: `migrate` gets the migrator's URL.
+
+    Databases made by the same `digest` are the same.
+    """
+
+    service: str
+    digest: str
+    migrate: Callable[[str], Awaitable[None]]
+
+
+def alembic_recipe(service: str) -> Recipe:
+    """The service's migrations up to the newest."""
+
+    async def migrate(url: str) -> None:
+        await upgrade(service, url)
+
+    revisions = migrations_folder() / service / "versions"
+    return Recipe(service, digest_of(sorted(revisions.glob("*.py"))), migrate)
+
+
+def digest_of(files: list[Path]) -> str:
+    """A digest of these files and of what chassis puts into every database."""
+    shared = Path(chassis.__file__).parent
+    sources = [*files, shared / "schema_v1.py", shared / "provisioning.py"]
+    content = b"\0".join(path.read_bytes() for path in sources)
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+class TestServer:
+    """Makes and drops databases, over one connection in a thread with an event loop of its own.
+
+    Its methods block, and so serve synchronous and asynchronous tests alike.
+    """
+
+    __test__ = False
+
+    def __init__(self, superuser_url: str) -> None:
+        self.superuser_url = superuser_url
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._admin = self._run(connect(superuser_url))
+
+    def close(self) -> None:
+        """End the connection and the thread."""
+        self._run(self._admin.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def ensure_template(self, recipe: Recipe) -> str:
+        """The name of the recipe's template, made now if no process has made it before."""
+        return self._run(self._ensure_template(recipe))
+
+    @contextmanager
+    def cloned(self, template: str, service: str) -> Iterator[TestDatabase]:
+        """A fresh copy of the template."""
+        name = f"{service}_{uuid4().hex[:16]}"
+        self._run(self._clone(template, name, service))
+        try:
+            yield self._describe(name, service)
+        finally:
+            self._run(self._admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def _describe(self, name: str, service: str) -> TestDatabase:
+        roles = roles_of(service)
+        return TestDatabase(
+            name=name,
+            url=self._url(name, roles.runtime),
+            migrator_url=self._url(name, roles.migrator),
+            superuser_url=self._url(name),
+        )
+
+    def _url(self, database: str, role: str | None = None) -> str:
+        url = make_url(self.superuser_url).set(drivername="postgresql+asyncpg", database=database)
+        if role is not None:
+            url = url.set(username=role, password=PASSWORD)
+        return url.render_as_string(hide_password=False)
+
+    async def _ensure_template(self, recipe: Recipe) -> str:
+        name = f"template_{recipe.service}_{recipe.digest}"
+        # A connection of its own, since the lock may be waited for by several for seconds.
+        builder = await connect(self.superuser_url)
+        try:
+            await builder.execute("SELECT pg_advisory_lock(hashtext($1))", name)
+            if not await _is_finished(builder, name):
+                await self._build(builder, name, recipe)
+        finally:
+            await builder.close()
+        return name
+
+    async def _build(
+        self, builder: "asyncpg.Connection[asyncpg.Record]", name: str, recipe: Recipe
+    ) -> None:
+        await builder.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        await provision(
+            self.superuser_url,
+            recipe.service,
+            migrator_password=PASSWORD,
+            runtime_password=PASSWORD,
+            database=name,
+        )
+        await recipe.migrate(self._url(name, roles_of(recipe.service).migrator))
+        # Also the mark of a finished template; and nobody's connection can block a copy.
+        await builder.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+
+    async def _clone(self, template: str, name: str, service: str) -> None:
+        roles = roles_of(service)
+        await self._admin.execute(
+            f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY '
+            f'OWNER "{roles.migrator}"'
+        )
+        await restrict_database(self._admin, name, roles)
+
+
+async def _is_finished(connection: "asyncpg.Connection[asyncpg.Record]", template: str) -> bool:
+    allows = await connection.fetchval(
+        "SELECT datallowconn FROM pg_database WHERE datname = $1", template
+    )
+    return allows is False

@@ -1,0 +1,142 @@
+"""The pytest plugin of every member: databases for tests.
+
+A service's conftest says who it is:
+
+    @pytest.fixture(scope="session")
+    def service_name() -> str:
+        return "booking"
+
+Then `session` is for tests of one transaction, rolled back at the end, and `rollback_database` puts
+an app under test into that same transaction. One transaction means one connection and one `now()`:
+whatever runs at once, must really commit, or dies half-way takes `database`, a copy of its own.
+
+The server is `UBERTRUCK_TEST_DATABASE_URL` (a superuser's), or a container if
+`UBERTRUCK_TEST_POSTGRES=container`, or else an embedded one.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from sqlalchemy import NullPool
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
+
+from chassis.db import Database
+from chassis.embedded import EmbeddedPostgres
+from chassis.testing.databases import Recipe, TestDatabase, TestServer, alembic_recipe
+from chassis.testing.servers import Broker, LazyServer, ask_broker
+
+_PORT = "chassis_broker_port"
+_server = pytest.StashKey[LazyServer]()
+_broker = pytest.StashKey[Broker]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Prepare the server; nothing starts yet."""
+    if not hasattr(config, "workerinput"):
+        config.stash[_server] = LazyServer()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the server, also after Ctrl-C."""
+    if _broker in config.stash:
+        config.stash[_broker].close()
+    if _server in config.stash:
+        config.stash[_server].stop()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell an xdist worker where to ask for the server."""
+    config = cast(pytest.Config, node.config)
+    if _broker not in config.stash:
+        config.stash[_broker] = Broker(config.stash[_server])
+    node.workerinput[_PORT] = config.stash[_broker].port
+
+
+@pytest.fixture(scope="session")
+def superuser_url(pytestconfig: pytest.Config) -> str:
+    """`postgresql://…` of a superuser of the server that the tests share."""
+    if _server in pytestconfig.stash:
+        return pytestconfig.stash[_server].url()
+    workerinput = cast("dict[str, int]", getattr(pytestconfig, "workerinput"))  # noqa: B009 - xdist's
+    return ask_broker(workerinput[_PORT])
+
+
+@pytest.fixture(scope="session")
+def test_server(superuser_url: str) -> Iterator[TestServer]:
+    """Makes databases on that server."""
+    server = TestServer(superuser_url)
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def service_name() -> str:
+    """Whose database the tests use: a service's conftest overrides it."""
+    pytest.fail("This member has no database: override the fixture service_name in its conftest.")
+
+
+@pytest.fixture(scope="session")
+def recipe(service_name: str) -> Recipe:
+    """How the service's database is made."""
+    return alembic_recipe(service_name)
+
+
+@pytest.fixture(scope="session")
+def template(test_server: TestServer, recipe: Recipe) -> str:
+    """The name of the migrated database that others are copied from."""
+    return test_server.ensure_template(recipe)
+
+
+@pytest.fixture
+def database(test_server: TestServer, template: str, recipe: Recipe) -> Iterator[TestDatabase]:
+    """A fresh, migrated database of this test's own."""
+    with test_server.cloned(template, recipe.service) as cloned:
+        yield cloned
+
+
+@pytest.fixture(scope="session")
+def shared_database(
+    test_server: TestServer, template: str, recipe: Recipe
+) -> Iterator[TestDatabase]:
+    """This worker's database, in which nothing ever commits."""
+    with test_server.cloned(template, recipe.service) as cloned:
+        yield cloned
+
+
+@pytest.fixture
+async def rollback_connection(shared_database: TestDatabase) -> AsyncIterator[AsyncConnection]:
+    """A connection of the runtime role in a transaction that is rolled back after the test."""
+    engine = create_async_engine(shared_database.url, poolclass=NullPool)
+    async with engine.connect() as connection:
+        await connection.begin()
+        yield connection
+        await connection.rollback()
+    await engine.dispose()
+
+
+@pytest.fixture
+def rollback_database(rollback_connection: AsyncConnection) -> Database:
+    """The database for an app under test: what it commits, the test sees and then rolls back."""
+    return Database.on_connection(rollback_connection)
+
+
+@pytest.fixture
+async def session(rollback_connection: AsyncConnection) -> AsyncIterator[AsyncSession]:
+    """A session in the transaction that is rolled back after the test."""
+    async with AsyncSession(
+        rollback_connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
+    ) as session:
+        yield session
+
+
+@pytest.fixture
+def postgres_server(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
+    """A running server of this test's own, to be stopped and started."""
+    server = EmbeddedPostgres(tmp_path / "postgres", durable=False, auth="trust")
+    server.initialise()
+    server.start()
+    yield server
+    server.stop("immediate")

@@ -1,0 +1,37 @@
+import pytest
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection
+
+from chassis import schema_v1
+from chassis.migrations import exclusive_connection
+from chassis.testing.databases import Recipe, digest_of
+
+SERVICE = "chassis"
+RUNTIME_ROLE = "chassis_runtime"
+
+
+@pytest.fixture(scope="session")
+def service_name() -> str:
+    return SERVICE
+
+
+@pytest.fixture(scope="session")
+def recipe() -> Recipe:
+    """A database with what chassis gives to every service, and nothing else."""
+
+    def create(connection: Connection) -> None:
+        op = Operations(MigrationContext.configure(connection))
+        schema_v1.create_schema_revision(op, RUNTIME_ROLE)
+        schema_v1.create_partition_upkeep(op, RUNTIME_ROLE)
+        schema_v1.create_idempotency(op, RUNTIME_ROLE)
+        schema_v1.create_outbox(op, RUNTIME_ROLE)
+        schema_v1.create_audit(op, RUNTIME_ROLE)
+        schema_v1.create_audit_seals(op, RUNTIME_ROLE)
+        connection.commit()
+
+    async def migrate(url: str) -> None:
+        async with exclusive_connection(url) as connection:
+            await connection.run_sync(create)
+
+    return Recipe(SERVICE, digest_of([]), migrate)

@@ -1,0 +1,94 @@
+"""The environment of every service's migrations; the section of `alembic.ini` says which service.
+
+A service's tables are compared with `<package>.models.Base.metadata`. Left out of the comparison
+are partitions, which come and go by the day, and the tables of `chassis.schema_v1`, which are the
+same in every service: libs/chassis/tests compares those once with the tables that chassis declares.
+"""
+
+import asyncio
+import importlib
+import os
+from logging.config import fileConfig
+from typing import cast
+
+from alembic import context
+from alembic.migration import MigrationContext
+from alembic.operations import MigrationScript
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.schema import SchemaItem
+
+from chassis.migrations import CONNECTION, exclusive_connection
+from chassis.schema_v1 import TABLES
+
+config = context.config
+
+
+def find_metadata() -> MetaData | None:
+    """The service's tables; None for commands that don't compare, which so start much faster."""
+    options = config.cmd_opts
+    named = options.cmd[0].__name__ if options is not None else config.attributes.get("command")
+    if named not in ("check", "revision"):
+        return None
+    package = config.get_main_option("package")
+    return cast(MetaData, importlib.import_module(f"{package}.models").Base.metadata)
+
+
+def find_url() -> str:
+    """From `-x url=…` or the environment."""
+    url = context.get_x_argument(as_dictionary=True).get("url")
+    url = url or os.environ.get("UBERTRUCK_DATABASE_URL")
+    if not url:
+        raise CommandError("Say which database: set UBERTRUCK_DATABASE_URL or pass -x url=….")
+    return url
+
+
+def is_ours(
+    _item: SchemaItem, name: str | None, kind: str, _reflected: bool, _other: SchemaItem | None
+) -> bool:
+    """Whether a table is the service's own."""
+    return kind != "table" or name not in TABLES
+
+
+def number_revision(
+    migrations: MigrationContext, _revision: object, scripts: list[MigrationScript]
+) -> None:
+    """Revisions are numbered in order: 0001, 0002."""
+    head = ScriptDirectory.from_config(config).get_current_head()
+    for script in scripts:
+        script.rev_id = f"{int(head or 0) + 1:04d}"
+
+
+def migrate(connection: Connection) -> None:
+    """Run alembic's command on this connection."""
+    query = text("SELECT relname FROM pg_class WHERE relispartition")
+    partitions = set(connection.scalars(query))
+    connection.commit()
+    context.configure(
+        connection=connection,
+        target_metadata=find_metadata(),
+        transaction_per_migration=True,
+        compare_type=True,
+        compare_server_default=True,
+        include_name=lambda name, kind, _parents: kind != "table" or name not in partitions,
+        include_object=is_ours,
+        process_revision_directives=number_revision,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def connect_and_migrate() -> None:
+    """For the command line, which brings no connection."""
+    async with exclusive_connection(find_url()) as connection:
+        await connection.run_sync(migrate)
+
+
+if context.is_offline_mode():
+    raise CommandError("Migrations run against a database; --sql isn't supported.")
+if CONNECTION in config.attributes:
+    migrate(config.attributes[CONNECTION])
+else:
+    fileConfig(os.fspath(config.config_file_name or ""), disable_existing_loggers=False)
+    asyncio.run(connect_and_migrate())
