@@ -1,11 +1,15 @@
-"""Makes what tests need: configurations, and more as it is wanted."""
+"""Makes what tests need: configurations, requests, and callers who send them."""
 
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
 
 from chassis.canonical import checksum
+from chassis.testing.issuer import Issuer
 
 PRICING: Mapping[str, Any] = {
     "base_rate": 250.5,
@@ -48,3 +52,87 @@ class FakeSource:
 
     def pricing(self) -> FakeConfiguration | None:
         return self.now
+
+
+SURGE_EXAMPLE: Mapping[str, str | int | float] = {
+    "material": "coal",
+    "quantity_mt": 100.0,
+    "distance_km": 1492.5,
+    "hour": 9,
+    "weekday": 2,
+    "month": 11,
+    "pickup_lat": 28.6139,
+    "pickup_lng": 77.209,
+    "drop_lat": 19.076,
+    "drop_lng": 72.8777,
+}
+
+# The request that the load test of the specification sends.
+TRANSPORT: Mapping[str, Any] = {
+    "pickup_location": {"lat": 28.6139, "lng": 77.2090, "address": "New Delhi, India"},
+    "drop_location": {"lat": 19.0760, "lng": 72.8777, "address": "Mumbai, India"},
+    "material_type": "coal",
+    "quantity_mt": 100,
+}
+
+
+def transport(**changes: Any) -> dict[str, Any]:
+    return copy.deepcopy({**TRANSPORT, **changes})
+
+
+class Caller:
+    """Somebody with a token, who sends requests."""
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        issuer: Issuer,
+        *permissions: str,
+        tenant_id: UUID | None = None,
+    ) -> None:
+        self.client = client
+        self.tenant_id = tenant_id or uuid4()
+        self.subject = uuid4()
+        self.headers = issuer.bearer(
+            permissions=permissions, tenant_id=self.tenant_id, subject=self.subject
+        )
+
+    async def get(self, path: str, **query: Any) -> httpx.Response:
+        return await self.client.get(path, params=query, headers=self.headers)
+
+    async def post(self, path: str, body: object = None, **headers: str) -> httpx.Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        content = {} if body is None else {"json": body}
+        return await self.client.post(path, headers={**self.headers, **named}, **content)
+
+    async def quote(self, **changes: Any) -> dict[str, Any]:
+        return self._ok(await self.post("/v1/quotes", transport(**changes)))
+
+    async def book(self, **changes: Any) -> dict[str, Any]:
+        return self._ok(await self.post("/v1/booking", transport(**changes)))
+
+    async def cancel(self, booking_id: str, **body: Any) -> httpx.Response:
+        return await self.post(f"/v1/booking/{booking_id}/cancel", body or None)
+
+    def _ok(self, response: httpx.Response) -> dict[str, Any]:
+        assert response.status_code == 200, response.text
+        return response.json()
+
+
+class Shipper(Caller):
+    """A caller with the shipper's permissions."""
+
+    def __init__(
+        self, client: httpx.AsyncClient, issuer: Issuer, *, tenant_id: UUID | None = None
+    ) -> None:
+        super().__init__(client, issuer, "booking:*", tenant_id=tenant_id)
+
+
+def problem(response: httpx.Response, status: int, slug: str) -> dict[str, Any]:
+    """The problem document of a refusal, which must be this one."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    document: dict[str, Any] = response.json()
+    assert document["type"] == f"https://ubertruck.in/problems/{slug}"
+    assert document["status"] == status
+    return document

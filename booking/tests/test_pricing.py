@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from booking.pricing import PriceBasis, Rates, SurgeBasis, price_paise, recompute
 from booking.surge import SurgeInputs
-from contracts.pricing import SURGE_EXAMPLE
+
+from .factories import SURGE_EXAMPLE
 
 FLAT = Rates(base=Decimal(100), distance=Decimal(5), material=Decimal(1))
 

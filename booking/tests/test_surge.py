@@ -13,7 +13,9 @@ from booking.surge import (
     compile_trigger,
     surge_inputs,
 )
-from contracts.pricing import MAX_CONDITION_LENGTH, SURGE_EXAMPLE, SURGE_VARIABLES
+from contracts.pricing import MAX_CONDITION_LENGTH, SURGE_VARIABLES
+
+from .factories import SURGE_EXAMPLE
 
 EXAMPLE = SurgeInputs.model_validate(dict(SURGE_EXAMPLE))
 

@@ -24,26 +24,10 @@ SURGE_VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
-# Values of the right types, to try a condition on when it is written.
-SURGE_EXAMPLE: Final[Mapping[str, str | int | float]] = MappingProxyType(
-    {
-        "material": "coal",
-        "quantity_mt": 100.0,
-        "distance_km": 1492.5,
-        "hour": 9,
-        "weekday": 2,
-        "month": 11,
-        "pickup_lat": 28.6139,
-        "pickup_lng": 77.209,
-        "drop_lat": 19.076,
-        "drop_lng": 72.8777,
-    }
-)
-
-# Under the names by which CEL knows them: == != < <= > >= && || ! in
+# Under the names by which CEL knows them: == != < <= > >= && || ! in, and - as a sign
 SURGE_OPERATORS: Final = frozenset(
-    {"_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_", "_&&_", "_||_", "!_", "@in"}
+    {"_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_", "_&&_", "_||_", "!_", "@in", "-_"}
 )
 
 MAX_CONDITION_LENGTH: Final = 500
-MAX_TRIGGERS: Final = 20
+MAX_TRIGGERS: Final = 50

@@ -1,0 +1,204 @@
+"""HTTP in, HTTP out."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any, cast
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+
+from booking import service
+from booking.errors import (
+    BookingNotFound,
+    ConfigurationUnavailable,
+    IllegalTransition,
+    MaterialNotPriced,
+    QuoteExpired,
+    QuoteNotFound,
+    QuoteUsed,
+    SamePlace,
+)
+from booking.schemas import (
+    BookingDetail,
+    BookingFilter,
+    BookingOut,
+    BookingRequest,
+    CancelRequest,
+    QuoteOut,
+    TransportRequest,
+)
+from booking.service import Pricer
+from chassis.access import Grant, requires
+from chassis.db import DatabaseUnavailable, Session
+from chassis.errors import (
+    BadRequest,
+    Forbidden,
+    Invalid,
+    PayloadTooLarge,
+    PreconditionFailed,
+    TooManyRequests,
+    Unauthorized,
+    UnsupportedMediaType,
+    problems,
+)
+from chassis.idempotency import KeyInFlight, KeyReused
+from chassis.pagination import BadCursor, Page
+from chassis.routing import IdempotentRoute
+
+_TAG = re.compile(r'(?<!W/)"([0-9]{1,9})"')
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Offer:
+    """What these endpoints price with."""
+
+    pricer: Pricer
+    quote_validity: timedelta
+
+
+async def _offer(request: Request) -> Offer:
+    return cast(Offer, request.app.state.offer)
+
+
+Offering = Annotated[Offer, Depends(_offer)]
+MayCreate = Annotated[Grant, requires("booking", "create")]
+MayRead = Annotated[Grant, requires("booking", "read")]
+MayCancel = Annotated[Grant, requires("booking", "cancel")]
+
+_EVERYWHERE = (BadRequest, Unauthorized, Forbidden, TooManyRequests, DatabaseUnavailable)
+_POSTS = (*_EVERYWHERE, KeyInFlight, KeyReused, Invalid, PayloadTooLarge, UnsupportedMediaType)
+_PRICES = (SamePlace, MaterialNotPriced, ConfigurationUnavailable)
+_ETAG: dict[str, Any] = {
+    "headers": {
+        "ETag": {
+            "description": "The booking's version, for `If-Match`",
+            "schema": {"type": "string"},
+        }
+    }
+}
+
+router = APIRouter(prefix="/v1", route_class=IdempotentRoute)
+
+
+@router.post(
+    "/quotes",
+    operation_id="createQuote",
+    tags=["quotes"],
+    responses=problems(*_POSTS, *_PRICES),
+)
+async def create_quote(
+    request: TransportRequest, grant: MayCreate, session: Session, offering: Offering
+) -> QuoteOut:
+    """Ask what transport costs.
+
+    The price holds until `expires_at`, for one booking by whoever asked. `price_basis` is
+    everything that the price was made from.
+    """
+    quote = await service.create_quote(
+        session,
+        principal=grant.principal,
+        request=request,
+        pricer=offering.pricer,
+        validity=offering.quote_validity,
+    )
+    return QuoteOut.of(quote)
+
+
+@router.post(
+    "/booking",
+    operation_id="createBooking",
+    tags=["bookings"],
+    responses=problems(*_POSTS, *_PRICES, QuoteNotFound, QuoteExpired, QuoteUsed) | {200: _ETAG},
+)
+async def create_booking(
+    request: BookingRequest,
+    grant: MayCreate,
+    session: Session,
+    offering: Offering,
+    response: Response,
+) -> BookingOut:
+    """Book transport.
+
+    Either say what is to be moved, and the price is that of now, or give nothing but the
+    `quote_id` of a quote of yours. Send an `Idempotency-Key` to be able to repeat the request:
+    without one each request is a booking, however alike they are.
+    """
+    booking = await service.create_booking(
+        session, principal=grant.principal, request=request, pricer=offering.pricer
+    )
+    _tag(response, booking.version)
+    return BookingOut.of(booking)
+
+
+@router.get(
+    "/booking",
+    operation_id="listBookings",
+    tags=["bookings"],
+    responses=problems(*_EVERYWHERE, BadCursor, Invalid),
+)
+async def list_bookings(
+    wanted: Annotated[BookingFilter, Query()], grant: MayRead, session: Session
+) -> Page[BookingOut]:
+    """The bookings that you may see, newest first."""
+    return await service.list_bookings(session, grant=grant, wanted=wanted)
+
+
+@router.get(
+    "/booking/{booking_id}",
+    operation_id="getBooking",
+    tags=["bookings"],
+    responses=problems(*_EVERYWHERE, BookingNotFound, Invalid) | {200: _ETAG},
+)
+async def read_booking(
+    booking_id: UUID, grant: MayRead, session: Session, response: Response
+) -> BookingDetail:
+    """One booking, with what its price was made from and the steps it has gone."""
+    booking, history = await service.read_booking(session, grant=grant, booking_id=booking_id)
+    _tag(response, booking.version)
+    return BookingDetail.of_history(booking, history)
+
+
+@router.post(
+    "/booking/{booking_id}/cancel",
+    operation_id="cancelBooking",
+    tags=["bookings"],
+    responses=problems(*_POSTS, BookingNotFound, IllegalTransition, PreconditionFailed)
+    | {200: _ETAG},
+)
+async def cancel_booking(
+    booking_id: UUID,
+    grant: MayCancel,
+    session: Session,
+    response: Response,
+    request: CancelRequest | None = None,
+    if_match: Annotated[
+        str | None, Header(description="Only if the booking still has this ETag")
+    ] = None,
+) -> BookingOut:
+    """Call a booking off.
+
+    Possible while it is requested, confirmed or assigned. A cancelled booking can't be cancelled
+    again (409); repeat a request that you don't know the answer of with its `Idempotency-Key`.
+    """
+    booking = await service.cancel_booking(
+        session,
+        grant=grant,
+        booking_id=booking_id,
+        reason=request.reason if request is not None else None,
+        expected_versions=_versions(if_match),
+    )
+    _tag(response, booking.version)
+    return BookingOut.of(booking)
+
+
+def _tag(response: Response, version: int) -> None:
+    response.headers["ETag"] = f'"{version}"'
+
+
+def _versions(if_match: str | None) -> Collection[int] | None:
+    """The versions that `If-Match` allows; None is any. Tags that aren't ours match nothing."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    return {int(version) for version in _TAG.findall(if_match)}

@@ -1,0 +1,16 @@
+"""What booking reads from its environment, besides what every service reads."""
+
+from decimal import Decimal
+
+from pydantic import Field
+
+from chassis.settings import ServiceSettings
+
+
+class BookingSettings(ServiceSettings):
+    """Boot settings of booking. Prices come from config-service, never from here."""
+
+    quote_minutes: int = Field(default=30, ge=1, le=24 * 60, description="How long a quote holds")
+    road_factor: Decimal = Field(
+        default=Decimal("1.3"), ge=1, le=3, description="Length of roads to that of the air line"
+    )
