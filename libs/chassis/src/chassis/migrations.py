@@ -6,7 +6,7 @@ says.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TextIO
@@ -53,7 +53,7 @@ async def upgrade(service: str, url: str, revision: str = "head") -> None:
 
 
 @asynccontextmanager
-async def exclusive_connection(url: str) -> AsyncIterator[AsyncConnection]:
+async def exclusive_connection(url: str) -> AsyncGenerator[AsyncConnection]:
     """A connection that holds the lock of migrations until it is closed."""
     target = make_url(url).set(drivername="postgresql+asyncpg")
     engine = create_async_engine(target, poolclass=NullPool)

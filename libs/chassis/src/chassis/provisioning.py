@@ -8,10 +8,13 @@ import base64
 import hashlib
 import hmac
 import secrets
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import asyncpg
+from sqlalchemy import NullPool
 from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 _ITERATIONS = 4096
 
@@ -43,68 +46,67 @@ async def provision(
     `database` is the service's name unless told otherwise. Passwords are printable ASCII.
     """
     roles, name = roles_of(service), database or service
-    connection = await connect(superuser_url)
-    try:
+    async with administrate(superuser_url) as server:
         # Two at once would both find nothing and both create.
-        await connection.execute("SELECT pg_advisory_lock(hashtext('provision'))")
-        await _ensure_role(connection, roles.migrator, migrator_password)
-        await _ensure_role(connection, roles.runtime, runtime_password)
-        await _join_role(connection, roles.migrator)
-        await _ensure_database(connection, name, roles)
-    finally:
-        await connection.close()
-    await _harden(superuser_url, name, roles)
+        await server.exec_driver_sql("SELECT pg_advisory_lock(hashtext('provision'))")
+        await _ensure_role(server, roles.migrator, migrator_password)
+        await _ensure_role(server, roles.runtime, runtime_password)
+        await _join_role(server, roles.migrator)
+        await _ensure_database(server, name, roles)
+        async with administrate(superuser_url, database=name) as inside:
+            await _harden(inside, roles)
 
 
-async def connect(url: str, *, database: str | None = None) -> "asyncpg.Connection[asyncpg.Record]":
-    """A bare connection by a URL of any dialect, to another database of the server if told so."""
-    parts = make_url(url).set(drivername="postgresql")
+@asynccontextmanager
+async def administrate(url: str, *, database: str | None = None) -> AsyncGenerator[AsyncConnection]:
+    """A connection without transactions, to another database of the same server if told so."""
+    target = make_url(url).set(drivername="postgresql+asyncpg")
     if database is not None:
-        parts = parts.set(database=database)
-    return await asyncpg.connect(parts.render_as_string(hide_password=False))
-
-
-async def restrict_database(
-    connection: "asyncpg.Connection[asyncpg.Record]", name: str, roles: Roles
-) -> None:
-    """Only this service's roles may enter the database."""
-    await connection.execute(f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC')
-    await connection.execute(f'GRANT CONNECT ON DATABASE "{name}" TO "{roles.runtime}"')
-
-
-async def _ensure_role(
-    connection: "asyncpg.Connection[asyncpg.Record]", role: str, password: str
-) -> None:
-    exists = await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role)
-    verb = "ALTER" if exists else "CREATE"
-    await connection.execute(f"{verb} ROLE \"{role}\" LOGIN PASSWORD '{scram_verifier(password)}'")
-
-
-async def _join_role(connection: "asyncpg.Connection[asyncpg.Record]", role: str) -> None:
-    # A role that isn't superuser must be a member to make a database in the migrator's name.
-    if not await connection.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
-        await connection.execute(f'GRANT "{role}" TO CURRENT_USER')
-
-
-async def _ensure_database(
-    connection: "asyncpg.Connection[asyncpg.Record]", name: str, roles: Roles
-) -> None:
-    if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
-        await connection.execute(f'CREATE DATABASE "{name}" OWNER "{roles.migrator}"')
-    await connection.execute(f'ALTER DATABASE "{name}" OWNER TO "{roles.migrator}"')
-    await restrict_database(connection, name, roles)
-
-
-async def _harden(superuser_url: str, name: str, roles: Roles) -> None:
-    connection = await connect(superuser_url, database=name)
+        target = target.set(database=database)
+    engine = create_async_engine(target, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     try:
-        await connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
-        await connection.execute(
-            f'ALTER DEFAULT PRIVILEGES FOR ROLE "{roles.migrator}" '
-            "REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC"
-        )
+        async with engine.connect() as connection:
+            yield connection
     finally:
-        await connection.close()
+        await engine.dispose()
+
+
+async def restrict_database(server: AsyncConnection, name: str, roles: Roles) -> None:
+    """Only this service's roles may enter the database."""
+    await server.exec_driver_sql(f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC')
+    await server.exec_driver_sql(f'GRANT CONNECT ON DATABASE "{name}" TO "{roles.runtime}"')
+
+
+async def _ensure_role(server: AsyncConnection, role: str, password: str) -> None:
+    found = await server.exec_driver_sql("SELECT 1 FROM pg_roles WHERE rolname = $1", (role,))
+    verb = "CREATE" if found.first() is None else "ALTER"
+    verifier = scram_verifier(password)
+    await server.exec_driver_sql(f"{verb} ROLE \"{role}\" LOGIN PASSWORD '{verifier}'")
+
+
+async def _join_role(server: AsyncConnection, role: str) -> None:
+    # A role that isn't superuser must be a member to make a database in the migrator's name.
+    found = await server.exec_driver_sql(
+        "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
+    )
+    if not found.scalar_one():
+        await server.exec_driver_sql(f'GRANT "{role}" TO CURRENT_USER')
+
+
+async def _ensure_database(server: AsyncConnection, name: str, roles: Roles) -> None:
+    found = await server.exec_driver_sql("SELECT 1 FROM pg_database WHERE datname = $1", (name,))
+    if found.first() is None:
+        await server.exec_driver_sql(f'CREATE DATABASE "{name}" OWNER "{roles.migrator}"')
+    await server.exec_driver_sql(f'ALTER DATABASE "{name}" OWNER TO "{roles.migrator}"')
+    await restrict_database(server, name, roles)
+
+
+async def _harden(inside: AsyncConnection, roles: Roles) -> None:
+    await inside.exec_driver_sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    await inside.exec_driver_sql(
+        f'ALTER DEFAULT PRIVILEGES FOR ROLE "{roles.migrator}" '
+        "REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC"
+    )
 
 
 def scram_verifier(password: str) -> str:

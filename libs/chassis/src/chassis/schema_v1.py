@@ -92,10 +92,8 @@ def register_partitioned(
     """
     condition = "NULL" if keep_where is None else f"$where${keep_where}$where$"
     op.execute(f'CREATE TABLE "{table}_default" PARTITION OF "{table}" DEFAULT')
-    op.execute(
-        "INSERT INTO partitioned_tables (name, keep_days, keep_where) "
-        f"VALUES ('{table}', {keep_days:d}, {condition})"  # noqa: S608 - constants of a migration
-    )
+    values = f"'{table}', {keep_days:d}, {condition}"
+    op.execute(f"INSERT INTO partitioned_tables VALUES ({values})")  # noqa: S608 - of a migration
     op.execute(f"SELECT maintain_partitions('{table}', {AHEAD_DAYS:d})")
 
 

@@ -3,19 +3,19 @@
 import asyncio
 import hashlib
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
-import asyncpg
 from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 import chassis
 from chassis.migrations import migrations_folder, upgrade
-from chassis.provisioning import connect, provision, restrict_database, roles_of
+from chassis.provisioning import Roles, administrate, provision, restrict_database, roles_of
 
 PASSWORD = "test"  # noqa: S105 - of databases that live for one test
 
@@ -77,11 +77,12 @@ class TestServer:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._admin = self._run(connect(superuser_url))
+        self._stack = AsyncExitStack()
+        self._admin = self._run(self._stack.enter_async_context(administrate(superuser_url)))
 
     def close(self) -> None:
         """End the connection and the thread."""
-        self._run(self._admin.close())
+        self._run(self._stack.aclose())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -91,20 +92,19 @@ class TestServer:
         return self._run(self._ensure_template(recipe))
 
     @contextmanager
-    def cloned(self, template: str, service: str) -> Iterator[TestDatabase]:
+    def cloned(self, template: str, service: str) -> Generator[TestDatabase]:
         """A fresh copy of the template."""
         name = f"{service}_{uuid4().hex[:16]}"
-        self._run(self._clone(template, name, service))
+        self._run(self._clone(template, name, roles_of(service)))
         try:
-            yield self._describe(name, service)
+            yield self._describe(name, roles_of(service))
         finally:
-            self._run(self._admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'))
+            self._run(_drop(self._admin, name))
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    def _describe(self, name: str, service: str) -> TestDatabase:
-        roles = roles_of(service)
+    def _describe(self, name: str, roles: Roles) -> TestDatabase:
         return TestDatabase(
             name=name,
             url=self._url(name, roles.runtime),
@@ -120,20 +120,15 @@ class TestServer:
 
     async def _ensure_template(self, recipe: Recipe) -> str:
         name = f"template_{recipe.service}_{recipe.digest}"
-        # A connection of its own, since the lock may be waited for by several for seconds.
-        builder = await connect(self.superuser_url)
-        try:
-            await builder.execute("SELECT pg_advisory_lock(hashtext($1))", name)
+        # A connection of its own: it may wait seconds for another process that builds.
+        async with administrate(self.superuser_url) as builder:
+            await builder.exec_driver_sql("SELECT pg_advisory_lock(hashtext($1))", (name,))
             if not await _is_finished(builder, name):
                 await self._build(builder, name, recipe)
-        finally:
-            await builder.close()
         return name
 
-    async def _build(
-        self, builder: "asyncpg.Connection[asyncpg.Record]", name: str, recipe: Recipe
-    ) -> None:
-        await builder.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    async def _build(self, builder: AsyncConnection, name: str, recipe: Recipe) -> None:
+        await _drop(builder, name)
         await provision(
             self.superuser_url,
             recipe.service,
@@ -143,19 +138,22 @@ class TestServer:
         )
         await recipe.migrate(self._url(name, roles_of(recipe.service).migrator))
         # Also the mark of a finished template; and nobody's connection can block a copy.
-        await builder.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        await builder.exec_driver_sql(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
 
-    async def _clone(self, template: str, name: str, service: str) -> None:
-        roles = roles_of(service)
-        await self._admin.execute(
+    async def _clone(self, template: str, name: str, roles: Roles) -> None:
+        await self._admin.exec_driver_sql(
             f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY '
             f'OWNER "{roles.migrator}"'
         )
         await restrict_database(self._admin, name, roles)
 
 
-async def _is_finished(connection: "asyncpg.Connection[asyncpg.Record]", template: str) -> bool:
-    allows = await connection.fetchval(
-        "SELECT datallowconn FROM pg_database WHERE datname = $1", template
+async def _drop(server: AsyncConnection, name: str) -> None:
+    await server.exec_driver_sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+async def _is_finished(server: AsyncConnection, template: str) -> bool:
+    found = await server.exec_driver_sql(
+        "SELECT 1 FROM pg_database WHERE datname = $1 AND NOT datallowconn", (template,)
     )
-    return allows is False
+    return found.first() is not None

@@ -11,7 +11,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol
 
 from chassis.embedded import EmbeddedPostgres
 
@@ -147,7 +147,7 @@ def ask_broker(port: int) -> str:
         answer = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
     if not answer or answer.startswith("error "):
         raise RuntimeError(f"No database for tests: {answer.removeprefix('error ')}")
-    return cast(str, answer)
+    return answer
 
 
 def _remove_abandoned() -> None:
