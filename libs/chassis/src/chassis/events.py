@@ -17,6 +17,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     PrimaryKeyConstraint,
+    RowMapping,
     Table,
     Text,
     Uuid,
@@ -58,7 +59,7 @@ class CloudEvent(BaseModel):
     datacontenttype: Literal["application/json"] = "application/json"
     aggregateversion: int = Field(ge=1, le=2**31 - 1)
     tenantid: uuid.UUID | None = None
-    traceparent: str | None = None
+    traceparent: str | None = Field(default=None, max_length=200)
     data: dict[str, JsonValue]
 
     def to_json(self) -> bytes:
@@ -175,7 +176,7 @@ async def record_event(
     return row["id"]
 
 
-def event_from_row(row: Mapping[str, Any]) -> CloudEvent:
+def event_from_row(row: Mapping[str, Any] | RowMapping) -> CloudEvent:
     """The envelope of one outbox row (`OutboxRow`, or a row mapping from the database)."""
     return CloudEvent(
         id=row["id"],

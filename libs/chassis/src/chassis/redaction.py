@@ -112,7 +112,7 @@ def _redact_object(value: Mapping[str, object], depth: int) -> dict[str, JsonVal
 def _redact_number(value: float | Decimal) -> JsonValue:
     if isinstance(value, Decimal):
         return redact_text(str(value))
-    if not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     whole = abs(value) < 10**_CARD_DIGITS and value == int(value)
     return REDACTED if whole and _is_card(str(int(value))) else value
