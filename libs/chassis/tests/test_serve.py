@@ -11,10 +11,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
+from chassis.db import Database
 from chassis.embedded import EmbeddedPostgres
-from chassis.provisioning import connect
 from chassis.testing.databases import TestDatabase
 
 SAMPLE = Path(__file__).with_name("sample.py")
@@ -76,6 +77,13 @@ async def ended(service: Running) -> tuple[int | None, str]:
     return service.process.returncode, stderr.decode()
 
 
+async def execute(url: str, statement: str) -> None:
+    database = Database.connect(url, name="test")
+    async with database.begin() as session:
+        await session.execute(text(statement))
+    await database.dispose()
+
+
 async def test_sigterm_drains(database: TestDatabase) -> None:
     async with httpx.AsyncClient() as client, running("api", database.url) as service:
         await until_ready(client, service)
@@ -100,9 +108,9 @@ async def test_the_worker_works_and_stops(database: TestDatabase) -> None:
 
 
 async def test_a_database_that_left_this_code_behind(database: TestDatabase) -> None:
-    connection = await connect(database.superuser_url)
-    await connection.execute("UPDATE schema_revision SET current = 3, minimum_code = 3")
-    await connection.close()
+    await execute(
+        database.superuser_url, "UPDATE schema_revision SET current = 3, minimum_code = 3"
+    )
     async with running("api", database.url) as service:
         status, said = await ended(service)
     assert status == 78
@@ -141,9 +149,7 @@ async def test_openapi_needs_no_environment() -> None:
 async def test_postgres_may_stop_and_come_back(postgres_server: EmbeddedPostgres) -> None:
     superuser = make_url(postgres_server.superuser_url())
     url = superuser.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
-    connection = await connect(postgres_server.superuser_url())
-    await connection.execute("CREATE TABLE schema_revision AS SELECT 1 current, 1 minimum_code")
-    await connection.close()
+    await execute(url, "CREATE TABLE schema_revision AS SELECT 1 current, 1 minimum_code")
     await asyncio.to_thread(postgres_server.stop)
     async with httpx.AsyncClient() as client, running("api", url) as service:
         # It waits for its database, alive but not ready.
