@@ -59,22 +59,23 @@ def decode_cursor(cursor: str) -> Key:
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         at, row_id = orjson.loads(raw)
-        key = Key(datetime.fromisoformat(at), UUID(row_id))
-    except (ValueError, TypeError, AttributeError, binascii.Error) as error:
+        moment = datetime.fromisoformat(at)
+        if moment.tzinfo is None:
+            raise BadCursor
+        # In UTC here, and not on its way to Postgres: year 1 in the east is before the calendar.
+        return Key(moment.astimezone(UTC), UUID(row_id))
+    except (ValueError, TypeError, AttributeError, OverflowError, binascii.Error) as error:
         raise BadCursor from error
-    if key.at.tzinfo is None:
-        raise BadCursor
-    return key
 
 
 def keyset(
-    statement: Select[tuple[Row]],
+    statement: Select[Row],
     *,
     at: InstrumentedAttribute[datetime] | ColumnElement[datetime],
     row_id: InstrumentedAttribute[UUID] | ColumnElement[UUID],
     cursor: str | None,
     limit: int,
-) -> Select[tuple[Row]]:
+) -> Select[Row]:
     """Newest first, from behind `cursor`; asks for one row more than the page, to know the end."""
     if cursor is not None:
         key = decode_cursor(cursor)
