@@ -164,9 +164,9 @@ async def test_without_a_key_every_request_counts(rollback_database: Database) -
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a b", "caf\u00e9", "\x7f"])
 async def test_a_malformed_key_is_400(rollback_database: Database, key: str) -> None:
-    sent = [(name, value.encode("latin-1")) for name, value in headers(key).items()]
+    sent = [(n.encode(), v.encode("latin-1")) for n, v in headers(key).items()]
     async with api(rollback_database) as client:
-        answer = await client.post("/entries/a", json={"name": "x"}, headers=dict(sent))
+        answer = await client.post("/entries/a", json={"name": "x"}, headers=sent)
     assert answer.status_code == 400
     assert answer.json()["type"].endswith("/idempotency-key-malformed")
 
