@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 from uuid import UUID, uuid4
@@ -81,7 +81,7 @@ def app(database: Database) -> FastAPI:
 
 
 @asynccontextmanager
-async def api(database: Database) -> AsyncIterator[httpx.AsyncClient]:
+async def api(database: Database) -> AsyncGenerator[httpx.AsyncClient]:
     async with client_for(app(database)) as client:
         yield client
 
