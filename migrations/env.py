@@ -16,10 +16,11 @@ from alembic.migration import MigrationContext
 from alembic.operations import MigrationScript
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
+from asyncpg import PostgresError
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.schema import SchemaItem
 
-from chassis.migrations import CONNECTION, exclusive_connection
+from chassis.migrations import COMPARE, CONNECTION, exclusive_connection
 from chassis.schema_v1 import TABLES
 
 config = context.config
@@ -28,8 +29,8 @@ config = context.config
 def find_metadata() -> MetaData | None:
     """The service's tables; None for commands that don't compare, which so start much faster."""
     options = config.cmd_opts
-    named = options.cmd[0].__name__ if options is not None else config.attributes.get("command")
-    if named not in ("check", "revision"):
+    named = "" if options is None else options.cmd[0].__name__
+    if not config.attributes.get(COMPARE) and named not in ("check", "revision"):
         return None
     package = config.get_main_option("package")
     return cast(MetaData, importlib.import_module(f"{package}.models").Base.metadata)
@@ -81,8 +82,11 @@ def migrate(connection: Connection) -> None:
 
 async def connect_and_migrate() -> None:
     """For the command line, which brings no connection."""
-    async with exclusive_connection(find_url()) as connection:
-        await connection.run_sync(migrate)
+    try:
+        async with exclusive_connection(find_url()) as connection:
+            await connection.run_sync(migrate)
+    except (OSError, PostgresError) as error:
+        raise CommandError(f"The database can't be reached: {error}") from error
 
 
 if context.is_offline_mode():

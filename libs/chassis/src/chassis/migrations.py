@@ -6,6 +6,7 @@ says.
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 CONNECTION = "connection"
+COMPARE = "compare"
 _LOCK_POLL_SECONDS = 0.1
 
 
@@ -28,15 +30,18 @@ def migrations_folder() -> Path:
 
 
 def alembic_config(
-    service: str, connection: Connection | None = None, *, output: TextIO | None = None
+    service: str, connection: Connection, *, compare: bool = False, output: TextIO = sys.stdout
 ) -> Config:
-    """The service's section of `alembic.ini`, over a connection that is open already."""
-    path = migrations_folder() / "alembic.ini"
-    attributes = {} if connection is None else {CONNECTION: connection}
-    config = Config(path, ini_section=service, attributes=attributes)
-    if output is not None:
-        config.stdout = output
-    return config
+    """The service's section of `alembic.ini`, over a connection that is open already.
+
+    `compare` loads the service's models too, for commands that compare them with the database.
+    """
+    return Config(
+        migrations_folder() / "alembic.ini",
+        ini_section=service,
+        stdout=output,
+        attributes={CONNECTION: connection, COMPARE: compare},
+    )
 
 
 async def upgrade(service: str, url: str, revision: str = "head") -> None:

@@ -14,6 +14,7 @@ The server is `UBERTRUCK_TEST_DATABASE_URL` (a superuser's), or a container if
 `UBERTRUCK_TEST_POSTGRES=container`, or else an embedded one.
 """
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -25,7 +26,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_e
 from chassis.db import Database
 from chassis.embedded import EmbeddedPostgres
 from chassis.testing.databases import Recipe, TestDatabase, TestServer, alembic_recipe
-from chassis.testing.servers import Broker, LazyServer, ask_broker
+from chassis.testing.servers import (
+    Broker,
+    LazyServer,
+    ask_broker,
+    make_folder,
+    temporary_postgres,
+)
 
 _PORT = "chassis_broker_port"
 _server = pytest.StashKey[LazyServer]()
@@ -132,11 +139,22 @@ async def session(rollback_connection: AsyncConnection) -> AsyncIterator[AsyncSe
         yield session
 
 
+@pytest.fixture(scope="session")
+def pristine_cluster() -> Iterator[Path]:
+    """A data folder as just made, to be copied."""
+    folder = make_folder()
+    temporary_postgres(folder / "pristine").initialise()
+    yield folder / "pristine"
+    shutil.rmtree(folder)
+
+
 @pytest.fixture
-def postgres_server(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
-    """A running server of this test's own, to be stopped and started."""
-    server = EmbeddedPostgres(tmp_path / "postgres", durable=False, auth="trust")
-    server.initialise()
+def postgres_server(pristine_cluster: Path) -> Iterator[EmbeddedPostgres]:
+    """A running server of this test's own, to be stopped and started. It keeps its port."""
+    folder = make_folder()
+    shutil.copytree(pristine_cluster, folder / "data")
+    server = temporary_postgres(folder / "data")
     server.start()
     yield server
     server.stop("immediate")
+    shutil.rmtree(folder)

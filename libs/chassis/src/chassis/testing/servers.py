@@ -16,6 +16,15 @@ from typing import Protocol
 from chassis.embedded import EmbeddedPostgres
 
 _FOLDER_PREFIX = "ubertruck-test-"
+_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+_MEMORY_NEEDED = 2 * 2**30
+# Nothing here outlives the run, so the write-ahead log only has to stay small.
+_TEST_SETTINGS = {
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "min_wal_size": "32MB",
+    "max_wal_size": "128MB",
+}
 
 
 class Server(Protocol):
@@ -45,9 +54,8 @@ class TemporaryServer:
     """An embedded server in a temporary folder, without any safety against crashes."""
 
     def __init__(self) -> None:
-        _remove_abandoned()
-        self._folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-"))
-        self._postgres = EmbeddedPostgres(self._folder / "data", durable=False, auth="trust")
+        self._folder = make_folder()
+        self._postgres = temporary_postgres(self._folder / "data")
         try:
             self._postgres.initialise()
             self._postgres.start()
@@ -150,9 +158,23 @@ def ask_broker(port: int) -> str:
     return answer
 
 
-def _remove_abandoned() -> None:
+def temporary_postgres(data_dir: Path) -> EmbeddedPostgres:
+    """An embedded server as tests want it: fast, without a password, without any safety."""
+    return EmbeddedPostgres(data_dir, durable=False, auth="trust", settings=_TEST_SETTINGS)
+
+
+def make_folder() -> Path:
+    """A new folder for a server, in memory if there is room: copies are ten times faster there."""
+    for parent in (_MEMORY, Path(tempfile.gettempdir())):
+        _remove_abandoned(parent)
+    roomy = os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _MEMORY_NEEDED
+    parent = _MEMORY if roomy else None
+    return Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-", dir=parent))
+
+
+def _remove_abandoned(parent: Path) -> None:
     """Remove folders of runs that were killed."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
+    for folder in parent.glob(f"{_FOLDER_PREFIX}*"):
         owner = folder.name.removeprefix(_FOLDER_PREFIX).split("-")[0]
         if owner.isdigit() and not Path("/proc", owner).exists():
             shutil.rmtree(folder, ignore_errors=True)
