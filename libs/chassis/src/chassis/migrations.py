@@ -30,17 +30,22 @@ def migrations_folder() -> Path:
 
 
 def alembic_config(
-    service: str, connection: Connection, *, compare: bool = False, output: TextIO = sys.stdout
+    service: str,
+    connection: Connection | None = None,
+    *,
+    compare: bool = False,
+    output: TextIO = sys.stdout,
 ) -> Config:
     """The service's section of `alembic.ini`, over a connection that is open already.
 
+    Without a connection it only serves to read the revisions.
     `compare` loads the service's models too, for commands that compare them with the database.
     """
     return Config(
         migrations_folder() / "alembic.ini",
         ini_section=service,
         stdout=output,
-        attributes={CONNECTION: connection, COMPARE: compare},
+        attributes={COMPARE: compare, **({} if connection is None else {CONNECTION: connection})},
     )
 
 
