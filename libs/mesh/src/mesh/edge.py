@@ -1,0 +1,153 @@
+"""From the description of an edge gateway to the bootstrap configuration of Envoy 1.40."""
+
+from mesh.access_log import access_log
+from mesh.clusters import cluster
+from mesh.description import Admin, Edge
+from mesh.filters import http_filters
+from mesh.headers import strip_headers
+from mesh.problems import local_replies
+from mesh.proto import Json, duration, extension, socket_address
+from mesh.routes import route_configuration
+from mesh.tokens import keys_upstream
+
+# Whoever reaches the admin interface may look and drain, not stop the process or turn up its log.
+_ADMIN_PATHS = (
+    r"/(clusters|drain_listeners|healthcheck/(fail|ok)|listeners|memory|ready|server_info"
+    r"|stats(/prometheus)?)(\?.*)?"
+)
+
+# No caller is one of us, not even on this machine. An empty list would mean the private networks.
+_NOBODY: Json = {"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]}
+
+
+def edge_config(edge: Edge) -> Json:
+    """The whole bootstrap as plain data; JSON of it is what Envoy reads."""
+    issuer = edge.upstream(edge.tokens.upstream)
+    config: Json = {
+        # A watched file counts as a management server, and those want to know who asks.
+        "node": {"id": "edge", "cluster": "edge"},
+        "static_resources": {
+            "listeners": [_listener(edge)],
+            "clusters": [
+                *(cluster(upstream) for upstream in edge.upstreams),
+                cluster(keys_upstream(edge.tokens, issuer)),
+            ],
+        },
+        "overload_manager": _overload(edge),
+    }
+    if edge.admin:
+        config["admin"] = _admin(edge.admin)
+    return config
+
+
+def _listener(edge: Edge) -> Json:
+    return {
+        "name": "edge",
+        "address": socket_address(edge.listen.host, edge.listen.port),
+        # Otherwise a second gateway would share the port instead of being refused.
+        "enable_reuse_port": False,
+        "per_connection_buffer_limit_bytes": edge.limits.connection_buffer,
+        "filter_chains": [{"filters": [_connection_manager(edge)]}],
+    }
+
+
+def _connection_manager(edge: Edge) -> Json:
+    return extension(
+        "envoy.filters.network.http_connection_manager",
+        "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        stat_prefix="edge",
+        codec_type="AUTO",
+        server_name="ubertruck",
+        **_who_calls(edge),
+        **_how_paths_are_read(),
+        **_how_long_and_how_much(edge),
+        access_log=[access_log(edge.access_log)],
+        local_reply_config=local_replies(edge.problem_base),
+        route_config=route_configuration(edge),
+        http_filters=http_filters(edge),
+    )
+
+
+def _who_calls(edge: Edge) -> Json:
+    return {
+        "use_remote_address": True,
+        "xff_num_trusted_hops": edge.trusted_hops,
+        "internal_address_config": _NOBODY,
+        "early_header_mutation_extensions": [
+            strip_headers(edge.strip_headers, edge.trusted_hops),
+        ],
+        "forward_client_cert_details": "SANITIZE",
+        "generate_request_id": True,
+        "preserve_external_request_id": False,
+        "always_set_request_id_in_response": True,
+    }
+
+
+def _how_paths_are_read() -> Json:
+    return {
+        "normalize_path": True,
+        "merge_slashes": True,
+        "path_with_escaped_slashes_action": "REJECT_REQUEST",
+    }
+
+
+def _how_long_and_how_much(edge: Edge) -> Json:
+    return {
+        "request_headers_timeout": duration(edge.timeouts.headers),
+        "request_timeout": duration(edge.timeouts.request),
+        "stream_idle_timeout": duration(edge.timeouts.stream_idle),
+        "drain_timeout": duration(edge.timeouts.drain),
+        "delayed_close_timeout": "1s",
+        "max_request_headers_kb": edge.limits.header_kib,
+        "common_http_protocol_options": {
+            "idle_timeout": duration(edge.timeouts.connection_idle),
+            "max_headers_count": edge.limits.header_count,
+            "headers_with_underscores_action": "REJECT_REQUEST",
+        },
+        "http2_protocol_options": {
+            "max_concurrent_streams": edge.limits.streams,
+            "initial_stream_window_size": 64 * 1024,
+            "initial_connection_window_size": 1024 * 1024,
+        },
+    }
+
+
+def _overload(edge: Edge) -> Json:
+    heap = "envoy.resource_monitors.fixed_heap"
+    return {
+        "refresh_interval": "0.25s",
+        "resource_monitors": [
+            extension(
+                "envoy.resource_monitors.global_downstream_max_connections",
+                "extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+                max_active_downstream_connections=edge.limits.connections,
+            ),
+            extension(
+                heap,
+                "extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig",
+                max_heap_size_bytes=edge.limits.heap,
+            ),
+        ],
+        "actions": [
+            _when("envoy.overload_actions.shrink_heap", heap, 0.90),
+            _when("envoy.overload_actions.disable_http_keepalive", heap, 0.92),
+            _when("envoy.overload_actions.stop_accepting_requests", heap, 0.95),
+        ],
+    }
+
+
+def _when(action: str, monitor: str, above: float) -> Json:
+    return {"name": action, "triggers": [{"name": monitor, "threshold": {"value": above}}]}
+
+
+def _admin(admin: Admin) -> Json:
+    address = (
+        {"pipe": {"path": str(admin.socket), "mode": 0o600}}
+        if admin.listen is None
+        else socket_address(admin.listen.host, admin.listen.port)
+    )
+    return {
+        "address": address,
+        "ignore_global_conn_limit": True,
+        "allow_paths": [{"safe_regex": {"regex": _ADMIN_PATHS}}],
+    }
