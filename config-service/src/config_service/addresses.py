@@ -30,6 +30,14 @@ class Address(NamedTuple):
         """Whether a change takes a second person."""
         return self.environment == "production"
 
+    def columns(self) -> dict[str, str]:
+        """As the columns of a row."""
+        return {
+            "service_name": self.service,
+            "environment": self.environment,
+            "config_path": self.path,
+        }
+
     def __str__(self) -> str:
         return "/".join(self)
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from chassis.errors import (
     DomainError,
     FieldError,
-    Forbidden,
     Invalid,
     NotFound,
     PreconditionFailed,
@@ -69,15 +68,16 @@ class ConfigurationChanged(PreconditionFailed):
     title = "The configuration is not as you saw it"
 
 
-class ApprovalRequired(Forbidden):
-    """A change in production without `approval_token`."""
-
-    type = "approval-required"
-    title = "A second person must approve this"
-
-
 class ApprovalRefused(DomainError):
     """An approval that doesn't allow this write. Such an attempt is kept in the audit."""
+
+
+class ApprovalRequired(ApprovalRefused):
+    """A change in production without `approval_token`."""
+
+    status = 403
+    type = "approval-required"
+    title = "A second person must approve this"
 
 
 class ApprovalUnknown(ApprovalRefused):

@@ -5,7 +5,7 @@ without gaps, nothing in production without a second person who saw the content.
 """
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import (
@@ -22,14 +22,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import INET, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from chassis.audit import audit_seals_table
 from chassis.db import COLUMN_TYPES, new_metadata
 from config_service.addresses import ENVIRONMENTS, PATH_LENGTH, PATH_PATTERN, SERVICES, Address
+
+ProposedAction = Literal["put", "delete", "rollback"]
 
 ADDRESS: Final = ("service_name", "environment", "config_path")
 APPROVAL: Final = ("proposal_id", "approved_by")
 TICKET_PATTERN: Final = "^CHG-[0-9]{8}$"
-PROPOSED_ACTIONS: Final = ("put", "delete", "rollback")
 AUDIT_ACTIONS: Final = ("CREATE", "UPDATE", "DELETE", "ACCESS", "PROPOSE", "APPROVE")
 AUDIT_OUTCOMES: Final = ("allowed", "denied")
 
@@ -76,7 +76,9 @@ def address_checks() -> tuple[CheckConstraint, ...]:
     )
 
 
-def change_constraints(author: str) -> tuple[CheckConstraint | ForeignKeyConstraint, ...]:
+def change_constraints(
+    table: str, *, author: str
+) -> tuple[CheckConstraint | ForeignKeyConstraint, ...]:
     """The constraints of `Change`; `author` is the column that says who made the change."""
     return (
         CheckConstraint(f"change_ticket ~ '{TICKET_PATTERN}'", name="change_ticket"),
@@ -86,7 +88,9 @@ def change_constraints(author: str) -> tuple[CheckConstraint | ForeignKeyConstra
             "environment <> 'production' OR approved_by IS NOT NULL", name="production_approved"
         ),
         ForeignKeyConstraint(
-            APPROVAL, [f"configuration_proposals.{column}" for column in APPROVAL]
+            APPROVAL,
+            [f"configuration_proposals.{column}" for column in APPROVAL],
+            name=f"fk_{table}_approval",
         ),
     )
 
@@ -96,10 +100,10 @@ def checksum_check() -> CheckConstraint:
     return CheckConstraint("checksum ~ '^[0-9a-f]{64}$'", name="checksum")
 
 
-def version_reference(column: str) -> ForeignKeyConstraint:
+def version_reference(table: str, column: str) -> ForeignKeyConstraint:
     """`column` is the number of a version of the same address."""
     target = [f"configuration_versions.{name}" for name in (*ADDRESS, "version_number")]
-    return ForeignKeyConstraint((*ADDRESS, column), target)
+    return ForeignKeyConstraint((*ADDRESS, column), target, name=f"fk_{table}_{column}")
 
 
 class ConfigurationVersion(Addressed, Change, Base):
@@ -108,13 +112,13 @@ class ConfigurationVersion(Addressed, Change, Base):
     __tablename__ = "configuration_versions"
     __table_args__ = (
         *address_checks(),
-        *change_constraints("created_by"),
+        *change_constraints("configuration_versions", author="created_by"),
         checksum_check(),
         CheckConstraint("version_number > 0", name="version_number"),
         CheckConstraint("jsonb_typeof(config_data) = 'object'", name="config_data"),
         UniqueConstraint(*ADDRESS, "version_number", name="uq_configuration_versions_number"),
-        version_reference("previous_version"),
-        version_reference("restored_from"),
+        version_reference("configuration_versions", "previous_version"),
+        version_reference("configuration_versions", "restored_from"),
         Index(
             "uq_configuration_versions_active",
             *ADDRESS,
@@ -143,8 +147,8 @@ class ConfigurationDeletion(Addressed, Change, Base):
     __tablename__ = "configuration_deletions"
     __table_args__ = (
         *address_checks(),
-        *change_constraints("deleted_by"),
-        version_reference("version_number"),
+        *change_constraints("configuration_deletions", author="deleted_by"),
+        version_reference("configuration_deletions", "version_number"),
         UniqueConstraint(*ADDRESS, "version_number", name="uq_configuration_deletions_number"),
     )
 
@@ -161,7 +165,7 @@ class Proposal(Addressed, Base):
     __table_args__ = (
         *address_checks(),
         checksum_check(),
-        CheckConstraint(one_of("action", PROPOSED_ACTIONS), name="action"),
+        CheckConstraint(one_of("action", get_args(ProposedAction)), name="action"),
         CheckConstraint("base_version >= 0", name="base_version"),
         CheckConstraint("(action = 'rollback') = (to_version IS NOT NULL)", name="to_version"),
         CheckConstraint("(action = 'delete') = (proposed_data IS NULL)", name="proposed_data"),
@@ -179,13 +183,13 @@ class Proposal(Addressed, Base):
         ForeignKeyConstraint(
             APPROVAL,
             ["configuration_proposal_views.proposal_id", "configuration_proposal_views.viewer"],
-            name="fk_configuration_proposals_approved_by_views",
+            name="fk_configuration_proposals_view",
             use_alter=True,
         ),
     )
 
     proposal_id: Mapped[UUID] = mapped_column(primary_key=True)
-    action: Mapped[str] = mapped_column(String(10))
+    action: Mapped[ProposedAction] = mapped_column(String(10))
     base_version: Mapped[int]
     to_version: Mapped[int | None]
     proposed_data: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
@@ -206,7 +210,11 @@ class ProposalView(Base):
 
     __tablename__ = "configuration_proposal_views"
     __table_args__ = (
-        ForeignKeyConstraint(["proposal_id"], ["configuration_proposals.proposal_id"]),
+        ForeignKeyConstraint(
+            ["proposal_id"],
+            ["configuration_proposals.proposal_id"],
+            name="fk_configuration_proposal_views_proposal",
+        ),
     )
 
     proposal_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -243,6 +251,3 @@ class ConfigurationAudit(Addressed, Base):
     approved_by: Mapped[str | None] = mapped_column(String(100))
     resource: Mapped[str] = mapped_column(String(20))
     trace_id: Mapped[str | None] = mapped_column(Text)
-
-
-audit_seals = audit_seals_table(Base.metadata, sealed="configuration_audit.audit_id")

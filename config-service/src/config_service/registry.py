@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from chassis.errors import FieldError
-from config_service.addresses import Address
+from config_service.addresses import Address, ServiceName
 from config_service.documents import Document, JsonObject, child, read_document
 from config_service.errors import InvalidConfiguration
 from config_service.pricing import pricing_faults
@@ -26,7 +26,7 @@ Rule = Callable[[JsonObject], Iterable[FieldError]]
 class Registration:
     """A schema, the paths it is for, and the rules that follow it."""
 
-    service: str
+    service: ServiceName
     path_pattern: str
     schema: JsonObject
     validator: Draft202012Validator
@@ -60,7 +60,7 @@ def validated(address: Address, data: JsonObject) -> Document:
     return document
 
 
-def _registration(service: str, pattern: str, file: str, *rules: Rule) -> Registration:
+def _registration(service: ServiceName, pattern: str, file: str, *rules: Rule) -> Registration:
     text = files("config_service").joinpath("json_schemas", file).read_text("utf-8")
     schema: JsonObject = json.loads(text)
     Draft202012Validator.check_schema(schema)

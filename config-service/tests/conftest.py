@@ -1,0 +1,54 @@
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import httpx
+import pytest
+
+from chassis.db import Database
+from chassis.settings import ServiceSettings
+from chassis.testing.client import client_for
+from chassis.testing.issuer import Issuer
+from config_service.app import create_app
+
+from .factories import Person
+
+NewClient = Callable[[Database], AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
+@pytest.fixture(scope="session")
+def service_name() -> str:
+    return "config"
+
+
+@pytest.fixture(scope="session")
+def issuer() -> Issuer:
+    return Issuer()
+
+
+@pytest.fixture
+def new_client(issuer: Issuer) -> NewClient:
+    @asynccontextmanager
+    async def enter(database: Database) -> AsyncGenerator[httpx.AsyncClient]:
+        settings = ServiceSettings.model_validate({"database_url": "postgresql://unused"})
+        async with client_for(create_app(settings, database, keys=issuer)) as client:
+            yield client
+
+    return enter
+
+
+@pytest.fixture
+async def client(
+    new_client: NewClient, rollback_database: Database
+) -> AsyncGenerator[httpx.AsyncClient]:
+    async with new_client(rollback_database) as client:
+        yield client
+
+
+@pytest.fixture
+def author(client: httpx.AsyncClient, issuer: Issuer) -> Person:
+    return Person(client, issuer)
+
+
+@pytest.fixture
+def approver(client: httpx.AsyncClient, issuer: Issuer) -> Person:
+    return Person(client, issuer)
