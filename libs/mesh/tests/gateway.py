@@ -148,9 +148,14 @@ def running(edge: Edge, *, jwks: str | None = None, write: bool = True) -> Gener
             edge.admin.socket.unlink(missing_ok=True)
 
 
-def admin(socket_path: Path, path: str) -> httpx.Response:
-    with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket_path))) as client:
-        return client.get(f"http://admin{path}")
+def admin(path: Path, target: str, method: str = "GET") -> httpx.Response:
+    """Ask the admin interface; `OSError` if it isn't there yet."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(PATIENCE_SECONDS)
+        connection.connect(str(path))
+        lines = (f"{method} {target} HTTP/1.1", "Host: admin", "Connection: close", "", "")
+        connection.sendall("\r\n".join(lines).encode())
+        return read_answer(connection)
 
 
 def _port(process: subprocess.Popen[bytes], socket_path: Path, log: Path) -> int:
@@ -161,7 +166,7 @@ def _port(process: subprocess.Popen[bytes], socket_path: Path, log: Path) -> int
             if admin(socket_path, "/ready").status_code != 200:
                 return None
             listeners = admin(socket_path, "/listeners?format=json").json()
-        except httpx.TransportError:
+        except OSError:
             return None
         address = listeners["listener_statuses"][0]["local_address"]["socket_address"]
         return int(address["port_value"])

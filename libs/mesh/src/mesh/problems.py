@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from mesh.proto import Json, set_header
+from mesh.tokens import FAILURE, METADATA
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -44,15 +45,32 @@ _NO_ID: Json = {
 
 def local_replies(problem_base: str) -> Json:
     """The mappers of the connection manager. The first that fits is used; the last always fits."""
+    mappers = [_wrong_audience(problem_base)]
     conditions = [(_status("EQ", one.status), _document(one, problem_base)) for one in PROBLEMS]
     rest = _document(_OTHER, problem_base) | {"status": "%RESPONSE_CODE%"}
     conditions.append((_status("GE", 400), rest))
-    mappers: list[Json] = []
     for condition, document in conditions:
         without_id: Json = {"and_filter": {"filters": [condition, _NO_ID]}}
         mappers.append(_mapper(without_id, document))
         mappers.append(_mapper(condition, document | _INSTANCE))
     return {"mappers": mappers}
+
+
+def _wrong_audience(problem_base: str) -> Json:
+    """Envoy answers 403 for a token that is meant for someone else; here every bad token is 401."""
+    failed: Json = {
+        "filter": METADATA,
+        "path": [{"key": FAILURE}, {"key": "code"}],
+        "value": {"present_match": True},
+    }
+    by_token: Json = {"metadata_filter": {"matcher": failed, "match_if_key_not_found": False}}
+    unauthorized = next(problem for problem in PROBLEMS if problem.status == 401)
+    mapper = _mapper(
+        {"and_filter": {"filters": [_status("EQ", 403), by_token]}},
+        _document(unauthorized, problem_base) | _INSTANCE,
+        set_header("www-authenticate", 'Bearer error="invalid_token"'),
+    )
+    return mapper | {"status_code": 401}
 
 
 def _document(problem: Problem, problem_base: str) -> Json:
@@ -69,8 +87,8 @@ def _status(operator: str, status: int) -> Json:
     return {"status_code_filter": {"comparison": {"op": operator, "value": value}}}
 
 
-def _mapper(condition: Json, document: Json) -> Json:
-    headers = [set_header("cache-control", "no-store")]
+def _mapper(condition: Json, document: Json, *more: Json) -> Json:
+    headers = [set_header("cache-control", "no-store"), *more]
     if document["status"] == 503:
         headers.append(set_header("retry-after", "1"))
     return {

@@ -25,6 +25,7 @@ from mesh.proto import Json, duration, typed
 FILTER = "ubertruck.tokens"
 METADATA = "envoy.filters.http.jwt_authn"
 PAYLOAD = "payload"
+FAILURE = "failure"
 
 _TYPE = "extensions.filters.http.jwt_authn.v3."
 _REQUIREMENT = "token"
@@ -138,6 +139,7 @@ def _provider(checks: TokenChecks) -> Json:
         "from_headers": [{"name": "Authorization", "value_prefix": "Bearer "}],
         "forward": True,
         "payload_in_metadata": PAYLOAD,
+        "failed_status_in_metadata": FAILURE,
         "jwt_cache_config": {
             "jwt_cache_size": checks.cached_tokens,
             "jwt_max_token_size": _TOKEN_BYTES,
