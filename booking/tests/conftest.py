@@ -10,7 +10,7 @@ from chassis.db import Database
 from chassis.testing.client import client_for
 from chassis.testing.issuer import Issuer
 
-from .factories import FakeSource, Shipper
+from .factories import SHIPPER, Caller, FakeSource
 
 NewClient = Callable[[Database], AbstractAsyncContextManager[httpx.AsyncClient]]
 
@@ -51,5 +51,5 @@ async def client(
 
 
 @pytest.fixture
-def shipper(client: httpx.AsyncClient, issuer: Issuer) -> Shipper:
-    return Shipper(client, issuer)
+def shipper(client: httpx.AsyncClient, issuer: Issuer) -> Caller:
+    return Caller(client, issuer, *SHIPPER)

@@ -80,6 +80,9 @@ def transport(**changes: Any) -> dict[str, Any]:
     return copy.deepcopy({**TRANSPORT, **changes})
 
 
+SHIPPER = ("booking:*", "payment:read:own", "tracking:read:own")
+
+
 class Caller:
     """Somebody with a token, who sends requests."""
 
@@ -89,12 +92,26 @@ class Caller:
         issuer: Issuer,
         *permissions: str,
         tenant_id: UUID | None = None,
+        subject: UUID | None = None,
     ) -> None:
         self.client = client
+        self.issuer = issuer
         self.tenant_id = tenant_id or uuid4()
-        self.subject = uuid4()
+        self.subject = subject or uuid4()
         self.headers = issuer.bearer(
             permissions=permissions, tenant_id=self.tenant_id, subject=self.subject
+        )
+
+    def another(
+        self, *permissions: str, tenant_id: UUID | None = None, subject: UUID | None = None
+    ) -> "Caller":
+        """Somebody else: a shipper of another tenant, unless told otherwise."""
+        return Caller(
+            self.client,
+            self.issuer,
+            *(permissions or SHIPPER),
+            tenant_id=tenant_id,
+            subject=subject,
         )
 
     async def get(self, path: str, **query: Any) -> httpx.Response:
@@ -102,8 +119,7 @@ class Caller:
 
     async def post(self, path: str, body: object = None, **headers: str) -> httpx.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        content = {} if body is None else {"json": body}
-        return await self.client.post(path, headers={**self.headers, **named}, **content)
+        return await self.client.post(path, headers={**self.headers, **named}, json=body)
 
     async def quote(self, **changes: Any) -> dict[str, Any]:
         return self._ok(await self.post("/v1/quotes", transport(**changes)))
@@ -117,15 +133,6 @@ class Caller:
     def _ok(self, response: httpx.Response) -> dict[str, Any]:
         assert response.status_code == 200, response.text
         return response.json()
-
-
-class Shipper(Caller):
-    """A caller with the shipper's permissions."""
-
-    def __init__(
-        self, client: httpx.AsyncClient, issuer: Issuer, *, tenant_id: UUID | None = None
-    ) -> None:
-        super().__init__(client, issuer, "booking:*", tenant_id=tenant_id)
 
 
 def problem(response: httpx.Response, status: int, slug: str) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def test_surge_may_be_left_out() -> None:
         {"surge_config": surge(("true", 3.5))},
         {"surge_config": surge(("true", 0.5))},
         {"surge_config": surge(max_multiplier=3.01)},
-        {"surge_config": surge(*[("true", 2.0)] * 21)},
+        {"surge_config": surge(*[("true", 2.0)] * 51)},
         {"surge_config": {"enabled": "yes"}},
     ],
 )

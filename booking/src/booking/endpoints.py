@@ -43,9 +43,8 @@ from chassis.errors import (
     UnsupportedMediaType,
     problems,
 )
-from chassis.idempotency import KeyInFlight, KeyReused
+from chassis.idempotency import IdempotentRoute, KeyInFlight, KeyReused
 from chassis.pagination import BadCursor, Page
-from chassis.routing import IdempotentRoute
 
 _TAG = re.compile(r'(?<!W/)"([0-9]{1,9})"')
 

@@ -74,8 +74,12 @@ def words(kind: type[enum.StrEnum]) -> Enum:
         native_enum=False,
         create_constraint=False,  # Named and written out beside the others, by `one_of`.
         length=20,
-        values_callable=lambda members: [member.value for member in members],
+        values_callable=_values,
     )
+
+
+def _values(kind: type[enum.StrEnum]) -> list[str]:
+    return [member.value for member in kind]
 
 
 def one_of(column: str, values: Iterable[str]) -> str:
