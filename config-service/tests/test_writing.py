@@ -1,4 +1,3 @@
-import httpx
 
 from .factories import DEV, PRODUCTION, Person, approved
 

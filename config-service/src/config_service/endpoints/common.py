@@ -4,6 +4,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, Header, Path, Request, Response
 
+from chassis import etags
 from chassis.access import Grant, Scope, requires
 from chassis.app import runtime_of
 from chassis.db import DatabaseUnavailable
@@ -27,7 +28,7 @@ from config_service.errors import (
     VersionNotFound,
     VersionUnnamed,
 )
-from config_service.preconditions import Precondition, Seen
+from config_service.preconditions import Precondition
 from config_service.rendering import configuration_of
 from config_service.schemas import Configuration
 from config_service.service.reading import Content
@@ -111,8 +112,8 @@ async def _seen(
             alias="If-None-Match", description="ETags that you have; then 304 if one is still right"
         ),
     ] = None,
-) -> Seen:
-    return Seen.read(if_none_match)
+) -> etags.IfNoneMatch:
+    return etags.IfNoneMatch.read(if_none_match)
 
 
 At = Annotated[Address, Depends(_address)]
@@ -120,12 +121,12 @@ Reader = Annotated[Caller, Depends(_reader)]
 Writer = Annotated[Caller, Depends(_writer)]
 Approver = Annotated[Caller, Depends(_approver)]
 IfMatch = Annotated[Precondition, Depends(_precondition)]
-IfNoneMatch = Annotated[Seen, Depends(_seen)]
+IfNoneMatch = Annotated[etags.IfNoneMatch, Depends(_seen)]
 
 
 def answer(response: Response, content: Content) -> Configuration | Response:
     """The content with its entity tag, or 304 when the caller has it already."""
-    headers = {"ETag": f'"{content.etag}"', "Cache-Control": "private, no-cache"}
+    headers = {"ETag": etags.etag(content.etag), "Cache-Control": "private, no-cache"}
     if content.data is None:
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)

@@ -7,13 +7,14 @@ from sqlalchemy import ColumnElement, Select, String, and_, any_, cast, insert, 
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from chassis.etags import IfNoneMatch
 from config_service.addresses import Address
 from config_service.callers import Caller
 from config_service.documents import JsonObject
 from config_service.errors import ConfigurationNotFound, VersionNotFound
 from config_service.models import ADDRESS, ConfigurationAudit, ConfigurationDeletion
 from config_service.models import ConfigurationVersion as Version
-from config_service.preconditions import Seen, etag_of
+from config_service.preconditions import etag_of
 from config_service.service.trail import Resource, first_columns, note
 
 
@@ -41,7 +42,7 @@ class Past:
 
 
 async def read_active(
-    session: AsyncSession, *, address: Address, caller: Caller, seen: Seen
+    session: AsyncSession, *, address: Address, caller: Caller, seen: IfNoneMatch
 ) -> Content:
     """What is active; raises `ConfigurationNotFound`."""
     content = await _read(session, address, caller, seen, None)
@@ -51,7 +52,7 @@ async def read_active(
 
 
 async def read_version(
-    session: AsyncSession, *, address: Address, caller: Caller, seen: Seen, version: int
+    session: AsyncSession, *, address: Address, caller: Caller, seen: IfNoneMatch, version: int
 ) -> Content:
     """What a version held, active or not; raises `VersionNotFound`."""
     content = await _read(session, address, caller, seen, version)
@@ -94,7 +95,7 @@ def is_at(address: Address) -> ColumnElement[bool]:
 
 
 async def _read(
-    session: AsyncSession, address: Address, caller: Caller, seen: Seen, version: int | None
+    session: AsyncSession, address: Address, caller: Caller, seen: IfNoneMatch, version: int | None
 ) -> Content | None:
     statement = _reading(address, caller, seen, version)
     row = (await session.execute(statement)).one_or_none()
@@ -105,7 +106,7 @@ async def _read(
 
 
 def _reading(
-    address: Address, caller: Caller, seen: Seen, version: int | None
+    address: Address, caller: Caller, seen: IfNoneMatch, version: int | None
 ) -> Select[int, str, datetime, JsonObject, bool]:
     """One statement that reads the content and, unless the caller has it already, says so."""
     wanted = Version.is_active if version is None else Version.version_number == version
@@ -115,7 +116,7 @@ def _reading(
         .cte("found")
     )
     tag = cast(found.c.version_number, String).concat("-").concat(found.c.checksum)
-    tags = literal(list(seen.tags), ARRAY(String))
+    tags = literal(sorted(seen.tags), ARRAY(String))
     is_known = or_(literal(seen.anything), tag == any_(tags))
     resource: Resource = "value" if version is None else "version"
     columns = first_columns(caller, address, "ACCESS", resource)

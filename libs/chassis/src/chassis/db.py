@@ -39,8 +39,8 @@ COMMAND_TIMEOUT_SECONDS = 15.0
 
 COLUMN_TYPES: dict[Any, Any] = {datetime: DateTime(timezone=True), uuid.UUID: Uuid()}
 
-# SQLSTATEs that pass by themselves: connections refused or ended, no room, deadlocks.
-_PASSING_STATES = ("08", "53", "57P", "40")
+# SQLSTATEs that pass by themselves: connections refused or ended, no room, deadlocks, long locks.
+_PASSING_STATES = ("08", "53", "57P", "40", "55P03")
 _SESSION_KEY = "chassis.session"
 
 
