@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import httpx
 
 from chassis.canonical import checksum
+from chassis.config_client import ConfigurationUnavailable
 from chassis.testing.issuer import Issuer
 
 PRICING: Mapping[str, Any] = {
@@ -50,7 +51,9 @@ class FakeSource:
 
     now: FakeConfiguration | None = field(default_factory=configuration)
 
-    def pricing(self) -> FakeConfiguration | None:
+    def get(self, path: str) -> FakeConfiguration:
+        if path != "pricing" or self.now is None:
+            raise ConfigurationUnavailable
         return self.now
 
 

@@ -7,10 +7,11 @@ import pytest
 from pydantic import ValidationError
 
 from booking.distance import GreatCircle, Point
-from booking.errors import ConfigurationUnavailable, MaterialNotPriced, SamePlace
+from booking.errors import MaterialNotPriced, SamePlace
 from booking.pricing import recompute
 from booking.surge import BadCondition
 from booking.tariff import Freight, Price, Tariff, Tariffs
+from chassis.config_client import ConfigurationUnavailable
 from contracts.booking import Material
 
 from .factories import FakeSource, configuration, surge

@@ -2,35 +2,51 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Final
 
 from fastapi import FastAPI
 
 from booking.distance import GreatCircle
 from booking.endpoints import Offer, router
 from booking.service import Pricer
-from booking.settings import BookingSettings
-from booking.tariff import PricingSource, Tariffs
+from booking.settings import booking_settings
+from booking.tariff import PRICING, ConfigSource, Tariffs
 from chassis.app import Resource
 from chassis.app import create_app as assemble
+from chassis.audit_anchor import FileAnchor
+from chassis.client_credentials import ClientCredentials
+from chassis.config_client import ConfigClient
 from chassis.db import Database
+from chassis.partitions import maintain_partitions
+from chassis.sealer import Sealer
+from chassis.settings import ServiceSettings
 from chassis.tokens import KeySource
+from chassis.worker import Job
 from contracts.permissions import OPEN_SCOPES
+
+NAME: Final = "booking"
+SEAL_SECONDS: Final = 1.0
+UPKEEP_SECONDS: Final = 3600.0
 
 
 def create_app(
-    settings: BookingSettings,
+    settings: ServiceSettings,
     database: Database,
     *,
-    source: PricingSource,
     keys: KeySource | None = None,
-    resources: Sequence[Resource] = (),
+    source: ConfigSource | None = None,
 ) -> FastAPI:
-    """Booking over this database, with the prices that `source` knows."""
+    """Booking over this database; `source` stands in for config-service."""
+    own = booking_settings(settings)
+    resources: list[Resource] = []
+    if source is None:
+        source = client = _config_client(own)
+        resources.append(lambda: client.running(PRICING))
     app = assemble(
-        name="booking",
+        name=NAME,
         title="Booking",
         description="Quotes and bookings of bulk freight. Money is in paise.",
-        settings=settings,
+        settings=own,
         database=database,
         routers=[router],
         open_scopes=OPEN_SCOPES,
@@ -38,9 +54,30 @@ def create_app(
         resources=resources,
     )
     app.state.offer = Offer(
-        pricer=Pricer(
-            tariffs=Tariffs(source), distance=GreatCircle(road_factor=settings.road_factor)
-        ),
-        quote_validity=timedelta(minutes=settings.quote_minutes),
+        pricer=Pricer(tariffs=Tariffs(source), distance=GreatCircle(road_factor=own.road_factor)),
+        quote_validity=timedelta(minutes=own.quote_minutes),
     )
     return app
+
+
+def create_jobs(settings: ServiceSettings, database: Database) -> Sequence[Job]:
+    """What the worker does: seal the audit, keep partitions."""
+    sealer = Sealer(database, anchor=FileAnchor.within(settings.state_dir, NAME))
+
+    async def upkeep() -> bool:
+        return await maintain_partitions(database)
+
+    return [
+        Job(name="seal-audit", interval=SEAL_SECONDS, run=sealer.run),
+        Job(name="maintain-partitions", interval=UPKEEP_SECONDS, run=upkeep),
+    ]
+
+
+def _config_client(settings: ServiceSettings) -> ConfigClient:
+    return ConfigClient(
+        settings.config_url,
+        service=NAME,
+        environment=settings.environment,
+        token=ClientCredentials.from_settings(settings),
+        cache_dir=settings.state_dir,
+    )

@@ -1,9 +1,8 @@
 """HTTP in, HTTP out."""
 
-import re
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Any, cast
 from uuid import UUID
 
@@ -12,7 +11,6 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from booking import service
 from booking.errors import (
     BookingNotFound,
-    ConfigurationUnavailable,
     IllegalTransition,
     MaterialNotPriced,
     QuoteExpired,
@@ -31,6 +29,8 @@ from booking.schemas import (
 )
 from booking.service import Pricer
 from chassis.access import Grant, requires
+from chassis.app import runtime_of
+from chassis.config_client import ConfigurationUnavailable
 from chassis.db import DatabaseUnavailable, Session
 from chassis.errors import (
     BadRequest,
@@ -43,10 +43,10 @@ from chassis.errors import (
     UnsupportedMediaType,
     problems,
 )
+from chassis.etags import IfMatch, etag
 from chassis.idempotency import IdempotentRoute, KeyInFlight, KeyReused
 from chassis.pagination import BadCursor, Page
-
-_TAG = re.compile(r'(?<!W/)"([0-9]{1,9})"')
+from chassis.source import client_address
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +61,12 @@ async def _offer(request: Request) -> Offer:
     return cast(Offer, request.app.state.offer)
 
 
+async def _source(request: Request) -> IPv4Address | IPv6Address | None:
+    proxies = runtime_of(request).settings.trusted_proxies
+    return client_address(request, trusted_proxies=proxies)
+
+
+Source = Annotated[IPv4Address | IPv6Address | None, Depends(_source)]
 Offering = Annotated[Offer, Depends(_offer)]
 MayCreate = Annotated[Grant, requires("booking", "create")]
 MayRead = Annotated[Grant, requires("booking", "read")]
@@ -171,6 +177,7 @@ async def cancel_booking(
     grant: MayCancel,
     session: Session,
     response: Response,
+    source: Source,
     request: CancelRequest | None = None,
     if_match: Annotated[
         str | None, Header(description="Only if the booking still has this ETag")
@@ -186,18 +193,19 @@ async def cancel_booking(
         grant=grant,
         booking_id=booking_id,
         reason=request.reason if request is not None else None,
-        expected_versions=_versions(if_match),
+        seen=_seen(if_match),
+        source_ip=source,
     )
     _tag(response, booking.version)
     return BookingOut.of(booking)
 
 
 def _tag(response: Response, version: int) -> None:
-    response.headers["ETag"] = f'"{version}"'
+    response.headers["ETag"] = etag(version)
 
 
-def _versions(if_match: str | None) -> Collection[int] | None:
-    """The versions that `If-Match` allows; None is any. Tags that aren't ours match nothing."""
+def _seen(if_match: str | None) -> IfMatch | None:
+    """What `If-Match` demands; without it, and with `*`, any version will do."""
     if if_match is None or if_match.strip() == "*":
         return None
-    return {int(version) for version in _TAG.findall(if_match)}
+    return IfMatch.read(if_match)

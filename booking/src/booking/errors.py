@@ -1,6 +1,6 @@
 """Refusals of booking, each with its status and problem type."""
 
-from chassis.errors import Conflict, Invalid, NotFound, Unavailable
+from chassis.errors import Conflict, Invalid, NotFound
 
 
 class BookingNotFound(NotFound):
@@ -49,10 +49,3 @@ class MaterialNotPriced(Invalid):
 
     type = "material-not-priced"
     title = "There is no price for this material"
-
-
-class ConfigurationUnavailable(Unavailable):
-    """There is no pricing configuration that could be used, and no price is ever guessed."""
-
-    type = "configuration-unavailable"
-    title = "Prices are not available"

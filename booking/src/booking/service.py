@@ -1,8 +1,9 @@
 """Use cases. Each runs in the transaction of the session that it is given."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address, IPv6Address
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, false, select, true
@@ -23,7 +24,7 @@ from booking.schemas import BookingFilter, BookingOut, QuoteAcceptance, Transpor
 from booking.tariff import Freight, Price, Tariffs
 from chassis.access import Grant, Scope
 from chassis.audit import record_audit
-from chassis.errors import PreconditionFailed
+from chassis.etags import IfMatch
 from chassis.events import record_event
 from chassis.pagination import Key, Page, keyset, page_of
 from chassis.tokens import Principal
@@ -141,7 +142,8 @@ async def cancel_booking(
     grant: Grant,
     booking_id: UUID,
     reason: str | None,
-    expected_versions: Collection[int] | None,
+    seen: IfMatch | None,
+    source_ip: IPv4Address | IPv6Address | None,
 ) -> Booking:
     """Call a booking off. Of two at once the second finds it cancelled: an illegal transition."""
     booking = await session.scalar(
@@ -149,8 +151,8 @@ async def cancel_booking(
     )
     if booking is None:
         raise BookingNotFound
-    if expected_versions is not None and booking.version not in expected_versions:
-        raise PreconditionFailed(f"The booking is at version {booking.version}.")
+    if seen is not None:
+        seen.require(booking.version)
     actor = grant.principal.subject
     change = booking.move_to(Status.CANCELLED, by=actor, at=datetime.now(UTC), reason=reason)
     session.add(change)
@@ -170,7 +172,8 @@ async def cancel_booking(
         actor=actor,
         action="booking.cancel",
         target=f"booking/{booking.id}",
-        tenant_id=grant.principal.tenant_id,
+        tenant_id=booking.tenant_id,
+        source_ip=source_ip,
         details={"from_status": change.from_status, "reason": reason},
     )
     return booking

@@ -14,3 +14,10 @@ class BookingSettings(ServiceSettings):
     road_factor: Decimal = Field(
         default=Decimal("1.3"), ge=1, le=3, description="Length of roads to that of the air line"
     )
+
+
+def booking_settings(settings: ServiceSettings) -> BookingSettings:
+    """The settings as this service's own; what a plain ServiceSettings lacks takes its default."""
+    if isinstance(settings, BookingSettings):
+        return settings
+    return BookingSettings.model_validate(settings.model_dump())

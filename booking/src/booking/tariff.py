@@ -5,18 +5,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Final, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from booking.distance import Distance, Point
-from booking.errors import ConfigurationUnavailable, MaterialNotPriced, SamePlace
+from booking.errors import MaterialNotPriced, SamePlace
 from booking.pricing import PriceBasis, Rates, SurgeBasis, price_paise
 from booking.surge import BadCondition, ConditionFailed, Surge, compile_trigger, surge_inputs
+from chassis.config_client import ConfigurationUnavailable
 from contracts.booking import Material
 from contracts.pricing import MAX_TRIGGERS
 
 log = logging.getLogger(__name__)
+
+PRICING: Final = "pricing"
 
 
 def decimal_of_number(value: object) -> object:
@@ -71,10 +74,12 @@ class Configuration(Protocol):
     def checksum(self) -> str: ...
 
 
-class PricingSource(Protocol):
-    """Where the configuration in force is known; None when there was never one."""
+class ConfigSource(Protocol):
+    """Where configurations in force are known: `chassis.config_client.ConfigClient` is one."""
 
-    def pricing(self) -> Configuration | None: ...
+    def get(self, path: str) -> Configuration:
+        """Without waiting; raises `ConfigurationUnavailable` when there was never one."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,15 +181,13 @@ class Tariff:
 class Tariffs:
     """Gives the tariff in force; each version of the configuration is made ready once."""
 
-    def __init__(self, source: PricingSource) -> None:
+    def __init__(self, source: ConfigSource) -> None:
         self._source = source
         self._ready: Tariff | None = None
 
     def current(self) -> Tariff:
         """Raises `ConfigurationUnavailable` when there is none, or none that can be used."""
-        configuration = self._source.pricing()
-        if configuration is None:
-            raise ConfigurationUnavailable
+        configuration = self._source.get(PRICING)
         ready = self._ready
         if ready is None or not ready.is_of(configuration):
             ready = self._ready = _prepare(configuration)
