@@ -36,7 +36,7 @@ class FileAnchor:
     """The anchor of one service's chain. Safe for several processes of one machine at once."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
     @classmethod
     def within(cls, state_dir: Path, service: str) -> "FileAnchor":
@@ -47,9 +47,9 @@ class FileAnchor:
         """Keep `link` for good: on the disk when this returns. Raises `OSError`."""
         time = datetime.now(UTC).isoformat(timespec="seconds")
         line = f"{link.seq} {link.digest.hex()} {time}{' rewound' if rewound else ''}\n"
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        is_new = not self._path.exists()
-        file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not self.path.exists()
+        file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
             os.write(file, _line_end(file) + line.encode())
@@ -57,7 +57,7 @@ class FileAnchor:
         finally:
             os.close(file)
         if is_new:
-            _sync_folder(self._path.parent)
+            _sync_folder(self.path.parent)
 
     def last(self) -> Link:
         """The furthest link that still holds; `START` when there is none."""
@@ -71,7 +71,7 @@ class FileAnchor:
     def size(self) -> int:
         """Bytes written so far; 0 when there is no file."""
         with suppress(FileNotFoundError):
-            return self._path.stat().st_size
+            return self.path.stat().st_size
         return 0
 
     def links(self, size: int) -> Iterator[Link]:
@@ -90,7 +90,7 @@ class FileAnchor:
     def _entries(self, start: int, end: int) -> Iterator[_Entry]:
         if end == 0:
             return
-        with self._path.open("rb") as file:
+        with self.path.open("rb") as file:
             if start:
                 file.seek(start)
                 file.readline()  # probably the rest of a line that began earlier

@@ -41,9 +41,13 @@ def row_digest(normal_form: Mapping[str, str]) -> bytes:
     return hashlib.sha256(canonical_json(dict(normal_form))).digest()
 
 
-def next_link(previous: Link, *, row_digest: bytes, sealed_at: datetime) -> Link:
-    """The link that seals a row after `previous`."""
+def next_link(previous: Link, *, row_digest: bytes, sealed_us: int) -> Link:
+    """The link that seals a row after `previous`; `sealed_us` is in microseconds since 1970."""
     seq = previous.seq + 1
-    microseconds = (sealed_at - _EPOCH) // timedelta(microseconds=1)
-    position = struct.pack(">qq", seq, microseconds)
+    position = struct.pack(">qq", seq, sealed_us)
     return Link(seq, hashlib.sha256(previous.digest + position + row_digest).digest())
+
+
+def microseconds(moment: datetime) -> int:
+    """Microseconds since 1970, exactly."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)

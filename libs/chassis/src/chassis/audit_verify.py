@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal
 
-from sqlalchemy import Row, func, select, text
+from sqlalchemy import BigInteger, ColumnElement, Row, case, extract, func, select, text
+from sqlalchemy import cast as as_type
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.audit_anchor import FileAnchor
@@ -30,13 +31,15 @@ Problem = Literal[
     "row-missing",  # a seal without its audit row
     "seal-changed",  # a seal doesn't follow from the one before it
     "seal-missing",  # a gap in the sequence
-    "seal-repeated",  # a sequence number or an audit row occurs in two seals
+    "seal-repeated",  # a sequence number or an audit row occurs twice
+    "seal-stray",  # a sequence number before the first
     "tail-missing",  # the anchor remembers seals beyond the end of the chain
     "anchor-mismatch",  # the anchor remembers another seal at this place
 ]
 
 _KEPT_FINDINGS = 100
 _LOWEST = uuid.UUID(int=0)
+_LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,8 @@ class VerifyReport:
     def add(self, seq: int, problem: Problem, audit_id: uuid.UUID | None = None) -> None:
         """Count a finding, and keep it while there are few."""
         self.problems += 1
-        self.first_broken_seq = min(seq, self.first_broken_seq or seq)
+        if self.first_broken_seq is None or seq < self.first_broken_seq:
+            self.first_broken_seq = seq
         if len(self.findings) < _KEPT_FINDINGS:
             self.findings.append(Finding(seq, problem, audit_id))
 
@@ -102,25 +106,38 @@ async def _walk_chain(
 ) -> None:
     source = audited.source()
     query = (
-        select(SEALS, normal_form(source).label("normal_form"))
+        select(*_readable_seal(), normal_form(source).label("normal_form"))
         .outerjoin_from(SEALS, source, audited.key_of(source) == SEALS.c.audit_id)
         .order_by(SEALS.c.seq)
-        .limit(batch_size)
     )
     previous = START
-    while rows := (await session.execute(query.where(SEALS.c.seq > previous.seq))).all():
-        for row in rows:
+    first = await session.scalar(select(func.min(SEALS.c.seq)))
+    while first is not None:
+        # A range instead of a limit: what occurs twice can't fall between two batches.
+        last = min(first + batch_size - 1, _LARGEST)
+        for row in await session.execute(query.where(SEALS.c.seq.between(first, last))):
             previous = _check_seal(report, previous, row)
-        report.sealed += len(rows)
+            report.sealed += 1
+        first = await session.scalar(select(func.min(SEALS.c.seq)).where(SEALS.c.seq > last))
     report.head_seq = previous.seq
-    if await session.scalar(select(func.count()).select_from(SEALS)) != report.sealed:
-        report.add(previous.seq, "seal-repeated")
+
+
+def _readable_seal() -> tuple[ColumnElement[Any], ...]:
+    """The columns of a seal, with nothing in them that the driver can't read."""
+    sealed_us = as_type(extract("epoch", SEALS.c.sealed_at) * 1_000_000, BigInteger)
+    return (
+        SEALS.c.seq,
+        SEALS.c.audit_id,
+        func.coalesce(SEALS.c.row_digest, b"").label("row_digest"),
+        func.coalesce(SEALS.c.chain_digest, b"").label("chain_digest"),
+        case((func.isfinite(SEALS.c.sealed_at), sealed_us), else_=0).label("sealed_us"),
+    )
 
 
 def _check_seal(report: VerifyReport, previous: Link, row: Row[Any]) -> Link:
     """Check one seal with its audit row, and go on from what it says, whether right or wrong."""
-    if row.seq == previous.seq:
-        report.add(row.seq, "seal-repeated", row.audit_id)
+    if row.seq < 1 or row.seq == previous.seq:
+        report.add(row.seq, "seal-repeated" if row.seq > 0 else "seal-stray", row.audit_id)
         return previous
     if row.normal_form is None:
         report.add(row.seq, "row-missing", row.audit_id)
@@ -129,7 +146,7 @@ def _check_seal(report: VerifyReport, previous: Link, row: Row[Any]) -> Link:
     if row.seq != previous.seq + 1:
         report.add(previous.seq + 1, "seal-missing")
     else:
-        link = next_link(previous, row_digest=row.row_digest, sealed_at=row.sealed_at)
+        link = next_link(previous, row_digest=row.row_digest, sealed_us=row.sealed_us)
         if link.digest != row.chain_digest:
             report.add(row.seq, "seal-changed", row.audit_id)
     return Link(row.seq, row.chain_digest)
@@ -166,4 +183,4 @@ async def _walk_anchor(
 
 async def _digests(session: AsyncSession, seqs: Sequence[int]) -> dict[int, bytes]:
     query = select(SEALS.c.seq, SEALS.c.chain_digest).where(SEALS.c.seq.in_(seqs))
-    return dict((await session.execute(query)).tuples().all())
+    return dict((await session.execute(query)).all())

@@ -9,13 +9,13 @@ lock, and the schema (unique `seq`, unique `audit_id`) stands behind that.
 import asyncio
 import uuid
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Select, exists, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.audit_anchor import FileAnchor
-from chassis.audit_chain import Link, next_link, row_digest
+from chassis.audit_chain import Link, microseconds, next_link, row_digest
 from chassis.audit_rows import (
     AUDIT_LOG,
     SEALS,
@@ -29,9 +29,7 @@ from chassis.db import Database
 
 # The same in every service: the lock is held within one database.
 _LOCK = int.from_bytes(b"sealer", "big")
-_SLACK = timedelta(minutes=10)
-_MILLISECOND = timedelta(milliseconds=1)
-_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+_SLACK_MILLISECONDS = 10 * 60 * 1000
 _LOWEST = uuid.UUID(int=0)
 
 
@@ -108,7 +106,7 @@ class Sealer:
         )
         if high is not None:
             query = query.where(key <= high)
-        return dict((await session.execute(query)).tuples().all())
+        return dict((await session.execute(query)).all())
 
 
 async def note_restore(database: Database, anchor: FileAnchor) -> Link:
@@ -146,8 +144,8 @@ async def _frontier(session: AsyncSession, now: datetime) -> uuid.UUID:
     """A key below which nearly everything is sealed: ten minutes before the newest sealed one."""
     newest = select(SEALS.c.audit_id).order_by(SEALS.c.audit_id.desc()).limit(1)
     key = await session.scalar(newest) or _LOWEST
-    latest = min(key.int >> 80, (now - _EPOCH) // _MILLISECOND)
-    return uuid.UUID(int=max(0, latest - _SLACK // _MILLISECOND) << 80)
+    latest = min(key.int >> 80, microseconds(now) // 1000)
+    return uuid.UUID(int=max(0, latest - _SLACK_MILLISECONDS) << 80)
 
 
 async def _seal(
@@ -156,7 +154,7 @@ async def _seal(
     seals: list[dict[str, object]] = []
     for key, document in rows.items():
         digest = row_digest(parse_normal_form(document))
-        head = next_link(head, row_digest=digest, sealed_at=sealed_at)
+        head = next_link(head, row_digest=digest, sealed_us=microseconds(sealed_at))
         seals.append(
             {
                 "seq": head.seq,
