@@ -87,7 +87,7 @@ def main(service: Service, arguments: Sequence[str] | None = None) -> NoReturn:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(run(service, settings))
     except ValidationError as error:
-        fail(_settings_sentence(error), EXIT_POINTLESS)
+        fail(settings_sentence(error), EXIT_POINTLESS)
     except SchemaError as error:
         fail(str(error), EXIT_POINTLESS)
     except CannotStart as error:
@@ -228,7 +228,8 @@ async def _first(*awaitables: Awaitable[object]) -> None:
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
 
 
-def _settings_sentence(error: ValidationError) -> str:
+def settings_sentence(error: ValidationError) -> str:
+    """What is wrong with the environment, for a person; no value is shown."""
     parts = [
         f"UBERTRUCK_{'_'.join(str(p) for p in entry['loc']).upper()}: {entry['msg']}"
         for entry in error.errors(include_input=False)
