@@ -14,6 +14,7 @@ from auth_service.errors import AccountSuspended, AddressNotAllowed, DeviceNotBo
 from auth_service.models import RefreshToken, Tenant, User, UserSession
 from auth_service.models.sessions import EndReason
 from auth_service.realm import Realm
+from auth_service.rotation import fresh_keys
 from auth_service.schemas import TokenAnswer
 from auth_service.settings import AuthSettings
 from chassis.errors import DomainError
@@ -37,9 +38,7 @@ def gate(
     if "suspended" in (user.status, tenant.status):
         return AccountSuspended()
     roles = [ROLES[name] for name in user.roles]
-    if any(role.ip_allow_list for role in roles) and not any(
-        client.address in network for network in settings.admin_networks
-    ):
+    if any(role.ip_allow_list for role in roles) and not _is_listed(client, settings):
         return AddressNotAllowed()
     if any(role.device_binding for role in roles) and (
         client.device_id is None or user.bound_device not in (None, client.device_id)
@@ -124,7 +123,7 @@ async def tokens_for(*, realm: Realm, opened: Opened, client: Client) -> TokenAn
         issued_at=now,
         life=life,
     )
-    signer = await realm.keys.signer(realm.vault)
+    signer = await (await fresh_keys(realm)).signer(realm.vault)
     return TokenAnswer(
         access_token=signer.sign(claims),
         expires_in=int(life.total_seconds()),
@@ -156,11 +155,16 @@ def access_claims(
         "roles": list(roles),
         "permissions": list(permissions_of(roles)),
         "metadata": {
-            "ip_address": str(client.address),
+            "ip_address": None if client.address is None else str(client.address),
             "device_id": client.device_id,
             "session_id": None if session_id is None else str(session_id),
         },
     }
+
+
+def _is_listed(client: Client, settings: AuthSettings) -> bool:
+    address = client.address
+    return address is not None and any(address in network for network in settings.admin_networks)
 
 
 async def _make_room(tx: AsyncSession, user: User, *, room: int, now: datetime) -> None:

@@ -63,15 +63,17 @@ class SigningKeys:
         """Look again if the last look is some seconds ago."""
         await self._look(_LOOK_SECONDS)
 
-    async def published(self) -> list[dict[str, Any]]:
+    async def look(self) -> None:
+        """Look now."""
+        await self._look(0)
+
+    def published(self) -> list[dict[str, Any]]:
         """The public halves, youngest first."""
-        await self.freshen()
         now = self._clock()
         return [row.public_jwk for row in self._rows if row.is_published(now)]
 
     async def signer(self, vault: Vault) -> Signer:
         """The key that signs now: the one that was activated last."""
-        await self.freshen()
         row = signing_key(self._rows, now=self._clock())
         if row is None:
             raise NoSigningKey

@@ -1,24 +1,30 @@
 """Finding people and holding on to them."""
 
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from auth_service.models import Tenant, TotpCredential, User
+from auth_service.models import TotpCredential, User
+
+# Looked for in place of a user whom there isn't, so that the answer takes as long.
+NOBODY: Final = UUID(int=0)
 
 
-async def hold_user(tx: AsyncSession, user_id: UUID) -> tuple[User, Tenant] | None:
-    """The user and the tenant, with the user's row locked until the transaction ends."""
-    user = await tx.scalar(
+async def find_user(tx: AsyncSession, username: str) -> User | None:
+    """The user of this name, however it is capitalised."""
+    return await tx.scalar(select(User).where(User.username == username.strip().lower()))
+
+
+async def hold_user(tx: AsyncSession, user_id: UUID) -> User | None:
+    """The user as committed now, with the row locked until the transaction ends."""
+    return await tx.scalar(
         select(User)
         .where(User.id == user_id)
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
-    if user is None:
-        return None
-    return user, await tx.get_one(Tenant, user.tenant_id)
 
 
 async def has_second_factor(tx: AsyncSession, user_id: UUID) -> bool:

@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from auth_service.keys import PURPOSE, signing_key
+from auth_service.keys import PURPOSE, SigningKeys, signing_key
 from auth_service.models import SigningKey
+from auth_service.realm import Realm
 from auth_service.settings import AuthSettings
 from auth_service.vault import Vault
 from chassis.audit import record_audit
-from chassis.db import Database
 from chassis.tokens import public_jwk
 
 # Verifiers ask for keys every minute or so; twice that, and none has an old copy.
@@ -38,32 +38,31 @@ class CannotRetire(Exception):
     """Why a key can't be retired, as one sentence for a person."""
 
 
-async def ensure_key(
-    *, database: Database, vault: Vault, settings: AuthSettings, now: datetime
-) -> None:
+async def fresh_keys(realm: Realm) -> SigningKeys:
+    """The keys as they are now; the first one is made here, when somebody first asks for any."""
+    await realm.keys.freshen()
+    if not realm.keys.published():
+        await _make_first(realm)
+        await realm.keys.look()
+    return realm.keys
+
+
+async def _make_first(realm: Realm) -> None:
     """Make the first key unless there is one; several processes may start at once."""
-    async with database.begin() as tx:
-        if await _keys(tx):
-            return
-    key = await _new_key(vault, settings, now=now, activates_at=now)
-    async with database.begin() as tx:
+    now = realm.clock()
+    key = await _new_key(realm.vault, realm.settings, now=now, activates_at=now)
+    async with realm.database.begin() as tx:
         await _lock(tx)
         if not await _keys(tx):
             tx.add(key)
             await _audit(tx, "key.create", key)
 
 
-async def rotate(
-    *,
-    database: Database,
-    vault: Vault,
-    settings: AuthSettings,
-    now: datetime,
-    activate_in: timedelta = ACTIVATE_IN,
-) -> SigningKey:
+async def rotate(*, realm: Realm, activate_in: timedelta = ACTIVATE_IN) -> SigningKey:
     """Publish a new key that signs after `activate_in`; the others retire when it is safe."""
-    key = await _new_key(vault, settings, now=now, activates_at=now + activate_in)
-    async with database.begin() as tx:
+    now, settings = realm.clock(), realm.settings
+    key = await _new_key(realm.vault, settings, now=now, activates_at=now + activate_in)
+    async with realm.database.begin() as tx:
         await _lock(tx)
         others = await _keys(tx)
         # A key that waits for its turn keeps it: turns are taken in the order of rotations.
@@ -76,9 +75,10 @@ async def rotate(
     return key
 
 
-async def retire(*, database: Database, kid: str, now: datetime) -> None:
+async def retire(*, realm: Realm, kid: str) -> None:
     """Stop believing a key at once, say because it leaked. Tokens that it signed are refused."""
-    async with database.begin() as tx:
+    now = realm.clock()
+    async with realm.database.begin() as tx:
         await _lock(tx)
         keys = [key for key in await _keys(tx) if key.is_published(now)]
         key = next((key for key in keys if key.kid == kid), None)
@@ -99,9 +99,9 @@ async def forget_retired(tx: AsyncSession, *, now: datetime) -> None:
     await tx.execute(update(SigningKey).where(*retired).values(sealed_private=None))
 
 
-async def list_keys(*, database: Database) -> Sequence[SigningKey]:
+async def list_keys(*, realm: Realm) -> Sequence[SigningKey]:
     """Every key there ever was, youngest first."""
-    async with database.begin() as tx:
+    async with realm.database.begin() as tx:
         return await _keys(tx)
 
 

@@ -21,7 +21,6 @@ from auth_service.errors import TooManyAttempts
 from auth_service.models import Throttle, UserSession
 from auth_service.models.machinery import ThrottleScope
 from auth_service.settings import AuthSettings
-from auth_service.source import throttle_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +41,7 @@ def buckets_for(
         owner = client.identity if known else b""
         found.append(Bucket("account", _key(account.encode(), owner), settings.account_rule))
     if not (known and client.device_id is not None):
-        source = throttle_key(client.address).encode()
-        found.append(Bucket("source", _key(source), settings.source_rule))
+        found.append(Bucket("source", _key(client.source.encode()), settings.source_rule))
     return found
 
 

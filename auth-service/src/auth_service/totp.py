@@ -8,6 +8,7 @@ from pyotp import random_base32
 from pyotp.totp import TOTP
 
 STEP_SECONDS: Final = 30
+NO_STEP: Final = 0  # before any code was used
 _LEEWAY_STEPS: Final = 1
 _SECRET_CHARACTERS: Final = 32  # of base32: 160 bits
 

@@ -18,9 +18,9 @@ THROTTLE_SCOPES: Final[tuple[ThrottleScope, ...]] = ("account", "source")
 
 
 class SigningKey(Base):
-    """A key that signs from `activates_at` until a younger one does; it is believed till it retires.
+    """A key that signs from `activates_at` until a younger one does, and is believed longer.
 
-    The private half is forgotten once it is retired.
+    The private half is forgotten once the key is retired.
     """
 
     __tablename__ = "signing_keys"
