@@ -50,6 +50,12 @@ def describe(folder: Path, service: Stub, issuer: Stub, **changes: Any) -> Edge:
         "upstreams": (upstream("service", service), upstream("issuer", issuer)),
         "routes": (
             Route(upstream="service", prefix="/open", needs_token=False),
+            Route(
+                upstream="service",
+                path="/specification.json",
+                rewrite="/openapi.json",
+                needs_token=False,
+            ),
             Route(upstream="service", prefix="/v1"),
         ),
         "tokens": token_checks(folder),
@@ -108,6 +114,13 @@ class Gateway:
             return next((line for line in lines if line.get("request_id") == request_id), None)
 
         return eventually(look)
+
+    def stat(self, name: str) -> int:
+        """A counter or gauge of Envoy, by its whole name."""
+        assert self.edge.admin is not None
+        assert self.edge.admin.socket is not None
+        text = admin(self.edge.admin.socket, f"/stats?filter=^{name}$").text
+        return int(text.rpartition(":")[2])
 
     def wait_for_keys(self, token: str, status: int = 200) -> None:
         """Until Envoy has taken up the keys that make this token good, or bad."""

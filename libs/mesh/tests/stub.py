@@ -29,10 +29,16 @@ class Stub:
         self.jwks = jwks
         self.seen: list[Seen] = []
         self.fetches = 0
-        self.answers: dict[str, Callable[[BaseHTTPRequestHandler], None]] = {}
+        self.answers: dict[str, Callable[[BaseHTTPRequestHandler], object]] = {}
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
+
+    @classmethod
+    def closed(cls) -> Self:
+        """One that has gone away: nobody listens on its port."""
+        with cls() as stub:
+            return stub
 
     @property
     def port(self) -> int:

@@ -1,7 +1,5 @@
 """Where the running gateway has its keys from: outages, restarts and rotation."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 from mesh.tokens import write_checks
@@ -17,14 +15,6 @@ NEW = signing_key("second")
 
 def status(gateway: Gateway, token: str) -> int:
     return gateway.call("GET", "/v1/things", token=token).status_code
-
-
-@contextmanager
-def nobody() -> Generator[Stub]:
-    """A service that has gone away: its port is closed."""
-    with Stub() as stub:
-        pass
-    yield stub
 
 
 def test_the_issuers_keys_are_fetched(tmp_path: Path, service: Stub) -> None:
@@ -43,32 +33,30 @@ def test_fetched_keys_outlive_the_issuer(tmp_path: Path, service: Stub) -> None:
 
 
 def test_a_restart_without_the_issuer_goes_on_with_the_copy(tmp_path: Path, service: Stub) -> None:
-    with nobody() as issuer:
-        edge = describe(tmp_path, service, issuer)
-        for write in (True, False):
-            with running(edge, jwks=key_set(OLD), write=write) as gateway:
-                assert status(gateway, OLD.token()) == 200
-                assert_problem(gateway.call("GET", "/v1/things", token="x"), 401, "unauthorized")
-                answer = gateway.call("GET", "/v1/things", token=NEW.token())
-                assert_problem(answer, 401, "unauthorized")
+    edge = describe(tmp_path, service, Stub.closed())
+    for write in (True, False):
+        with running(edge, jwks=key_set(OLD), write=write) as gateway:
+            assert status(gateway, OLD.token()) == 200
+            assert_problem(gateway.call("GET", "/v1/things", token="x"), 401, "unauthorized")
+            answer = gateway.call("GET", "/v1/things", token=NEW.token())
+            assert_problem(answer, 401, "unauthorized")
 
 
 def test_without_any_keys_nobody_gets_in(tmp_path: Path, service: Stub) -> None:
-    with nobody() as issuer, running(describe(tmp_path, service, issuer)) as gateway:
+    with running(describe(tmp_path, service, Stub.closed())) as gateway:
         answer = gateway.call("GET", "/v1/things", token=OLD.token())
         assert_problem(answer, 401, "unauthorized")
         assert gateway.call("GET", "/open/door").status_code == 200
 
 
 def test_an_unreadable_file_opens_nothing(tmp_path: Path, service: Stub) -> None:
-    with nobody() as issuer:
-        edge = describe(tmp_path, service, issuer)
-        assert edge.tokens.file
-        edge.tokens.file.write_text("garbage")
-        with running(edge, write=False) as gateway:
-            assert status(gateway, OLD.token()) == 401
-            assert write_checks(edge.tokens, key_set(OLD))
-            gateway.wait_for_keys(OLD.token())
+    edge = describe(tmp_path, service, Stub.closed())
+    assert edge.tokens.file
+    edge.tokens.file.write_text("garbage")
+    with running(edge, write=False) as gateway:
+        assert status(gateway, OLD.token()) == 401
+        assert write_checks(edge.tokens, key_set(OLD))
+        gateway.wait_for_keys(OLD.token())
 
 
 def test_checks_without_a_file_stand_on_the_issuer(tmp_path: Path, service: Stub) -> None:
@@ -116,16 +104,15 @@ def test_a_retired_key_ends_at_once_and_connections_stay(tmp_path: Path, service
 
 
 def test_a_broken_file_changes_nothing_while_running(tmp_path: Path, service: Stub) -> None:
-    with nobody() as issuer:
-        edge = describe(tmp_path, service, issuer)
-        with running(edge, jwks=key_set(OLD)) as gateway:
-            assert edge.tokens.file
-            half = edge.tokens.file.with_name("half")
-            half.write_text(edge.tokens.file.read_text()[:100])
-            half.replace(edge.tokens.file)
-            log = tmp_path / "envoy.log"
-            eventually(lambda: "config update failure" in log.read_text())
-            assert status(gateway, OLD.token(sub="after")) == 200
+    edge = describe(tmp_path, service, Stub.closed())
+    with running(edge, jwks=key_set(OLD)) as gateway:
+        assert edge.tokens.file
+        half = edge.tokens.file.with_name("half")
+        half.write_text(edge.tokens.file.read_text()[:100])
+        half.replace(edge.tokens.file)
+        log = tmp_path / "envoy.log"
+        eventually(lambda: "config update failure" in log.read_text())
+        assert status(gateway, OLD.token(sub="after")) == 200
 
 
 def test_a_flood_of_unknown_keys_is_no_flood_for_the_issuer(

@@ -149,9 +149,7 @@ def test_a_page_of_ours_can_read_the_refusal(flooded: Gateway) -> None:
     refused = eventually(
         lambda: (
             found
-            if (
-                found := flooded.call("GET", "/open/door", headers={"origin": ORIGIN})
-            ).status_code
+            if (found := flooded.call("GET", "/open/door", headers={"origin": ORIGIN})).status_code
             == 429
             else None
         )
