@@ -1,6 +1,5 @@
 """Log files: the end of them, what was said last, cutting, following."""
 
-from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -56,18 +55,16 @@ def test_a_file_that_grew_too_long_is_cut_while_it_is_written(tmp_path: Path) ->
 
 def test_following_sees_new_lines_whole_and_survives_a_cut(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    log.write_text("old\n")
-    writes = iter(["ha", "lf\nnext\n", None, "new\n"])
-
-    def write_something() -> None:
-        text = next(writes)
-        if text is None:
-            logfiles.cut(log, largest=1)
-        else:
-            append(log, text)
-
-    lines = logfiles.follow(log, pause=write_something)
-    assert list(islice(lines, 3)) == ["half", "next", "new"]
+    follower = logfiles.Follower(log)
+    assert follower.new_lines() == []
+    append(log, "ha")
+    assert follower.new_lines() == []
+    append(log, "lf\nnext\n")
+    assert follower.new_lines() == ["half", "next"]
+    logfiles.cut(log, largest=1)
+    append(log, "new\n")
+    assert follower.new_lines() == ["new"]
+    assert follower.new_lines() == []
 
 
 def append(path: Path, text: str) -> None:

@@ -1,12 +1,12 @@
 """What a person sees: steps with their time, tables, sentences. Plain lines when nobody looks."""
 
-import sys
 import time
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 
 from rich.console import Console
 from rich.markup import escape
+from rich.status import Status
 from rich.table import Table
 
 
@@ -15,7 +15,14 @@ class Screen:
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False, soft_wrap=True)
+        self._status = Status("", console=self._console)
+        self._doing: list[str] = []
         self._began = time.monotonic()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since this screen was made."""
+        return time.monotonic() - self._began
 
     def say(self, text: str) -> None:
         """One line, as it stands."""
@@ -27,19 +34,16 @@ class Screen:
 
     @contextmanager
     def step(self, name: str) -> Generator[None]:
-        """A step of a longer work: its name and how long it took, once it is done."""
+        """A step of a longer work, which may overlap with others: shown with its time when done."""
         began = time.monotonic()
-        if self._console.is_terminal:
-            with self._console.status(escape(name)):
-                yield
-        else:
+        self._doing.append(name)
+        self._show_doing()
+        try:
             yield
-        self._print(f"[green]✓[/green] {escape(name):<44}{time.monotonic() - began:>6.1f} s")
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since this screen was made."""
-        return time.monotonic() - self._began
+            self._print(f"[green]✓[/green] {escape(name):<40}{time.monotonic() - began:>6.1f} s")
+        finally:
+            self._doing.remove(name)
+            self._show_doing()
 
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Rows under their heads."""
@@ -49,14 +53,16 @@ class Screen:
         with suppress(OSError):
             self._console.print(table, soft_wrap=False)
 
+    def _show_doing(self) -> None:
+        if not self._console.is_terminal:
+            return
+        with suppress(OSError):
+            if self._doing:
+                self._status.update(escape(", ".join(self._doing)))
+                self._status.start()
+            else:
+                self._status.stop()
+
     def _print(self, text: str) -> None:
         with suppress(OSError):
             self._console.print(text)
-
-
-def complain(message: str, lines: Iterable[str] = ()) -> None:
-    """A sentence on standard error, with the log lines that belong to it."""
-    with suppress(OSError):
-        for line in lines:
-            print(f"    {line}", file=sys.stderr)
-        print(f"ubertruck: {message}", file=sys.stderr)

@@ -1,31 +1,39 @@
-"""Whether a process answers on loopback, asked with as little as possible."""
+"""Whether a process answers on loopback, and what: asked with as little as possible."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 from ops.ports import LOOPBACK
 
 TIMEOUT = 2.0
+LARGEST = 1024 * 1024
 
 
 def answers_ok(port: int, path: str) -> Callable[[], Awaitable[bool]]:
     """A probe: does `GET path` on this loopback port answer 200?"""
 
     async def probe() -> bool:
-        with suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
-            async with asyncio.timeout(TIMEOUT):
-                return b" 200 " in await _status_line(port, path)
-        return False
+        return await fetch(port, path) is not None
 
     return probe
 
 
-async def _status_line(port: int, path: str) -> bytes:
+async def fetch(port: int, path: str) -> bytes | None:
+    """The body of the answer to `GET path` on this loopback port; None unless it is a 200."""
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            head, _, body = (await _talk(port, path)).partition(b"\r\n\r\n")
+    except (OSError, TimeoutError):
+        return None
+    return body if head.split(b"\r\n")[0].split()[1:2] == [b"200"] else None
+
+
+async def _talk(port: int, path: str) -> bytes:
+    # HTTP/1.0: the answer is neither chunked nor compressed, and ends with the connection.
+    request = f"GET {path} HTTP/1.0\r\nhost: {LOOPBACK}\r\n\r\n"
     reader, writer = await asyncio.open_connection(LOOPBACK, port)
     try:
-        request = f"GET {path} HTTP/1.1\r\nhost: {LOOPBACK}\r\nconnection: close\r\n\r\n"
         writer.write(request.encode())
-        return await reader.readuntil(b"\r\n")
+        return await reader.read(LARGEST)
     finally:
         writer.close()

@@ -2,14 +2,12 @@
 
 import json
 import shutil
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 
 LARGEST = 10 * 1024 * 1024
 CHUNK = 64 * 1024
-FOLLOW_PAUSE = 0.2
 
 
 def size(path: Path) -> int:
@@ -50,21 +48,27 @@ def _message(line: str) -> str:
     return line
 
 
-def _wait() -> None:
-    time.sleep(FOLLOW_PAUSE)
+class Follower:
+    """Reads what is added to a file after it was made, also after the file was cut."""
 
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._place = size(path)
+        self._rest = b""
 
-def follow(path: Path, pause: Callable[[], None] = _wait) -> Iterator[str]:
-    """Lines that are added to `path` from now on, for ever; also after it was cut."""
-    with path.open("rb") as file:
-        file.seek(0, 2)
-        rest = b""
-        while True:
-            if size(path) < file.tell():
-                file.seek(0)
-            *whole, rest = (rest + file.read()).split(b"\n")
-            yield from (line.decode(errors="replace") for line in whole)
-            pause()
+    def new_lines(self) -> list[str]:
+        """Whole lines that came since the last call."""
+        end = size(self._path)
+        if end < self._place:
+            self._place, self._rest = 0, b""
+        if end == self._place:
+            return []
+        with self._path.open("rb") as file:
+            file.seek(self._place)
+            block = file.read()
+        self._place += len(block)
+        *whole, self._rest = (self._rest + block).split(b"\n")
+        return [line.decode(errors="replace") for line in whole]
 
 
 def cut(path: Path, *, largest: int = LARGEST) -> bool:

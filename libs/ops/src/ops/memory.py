@@ -1,5 +1,6 @@
 """How much memory processes use, shared pages counted by share."""
 
+import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,11 @@ def family(pid: int) -> set[int]:
         return {pid, *(child.pid for child in root.children(recursive=True))}
     except psutil.NoSuchProcess:
         return set()
+
+
+def ours() -> set[int]:
+    """This process and every process below it."""
+    return family(os.getpid())
 
 
 def proportional_set_size(pids: Iterable[int]) -> int:

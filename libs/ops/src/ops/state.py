@@ -31,20 +31,12 @@ class StateFolder:
         return self.root / "secrets"
 
     @property
-    def config_cache(self) -> Path:
-        return self.root / "config-cache"
-
-    @property
-    def jwks(self) -> Path:
-        return self.root / "jwks"
-
-    @property
     def edge(self) -> Path:
         return self.root / "edge"
 
     @property
-    def audit(self) -> Path:
-        return self.root / "audit"
+    def services(self) -> Path:
+        return self.root / "services"
 
     @property
     def logs(self) -> Path:
@@ -63,12 +55,24 @@ class StateFolder:
         return self.run / "processes.json"
 
     @property
-    def platform_file(self) -> Path:
-        return self.run / "platform.json"
+    def prepared_file(self) -> Path:
+        return self.run / "prepared.json"
+
+    @property
+    def keys_file(self) -> Path:
+        return self.edge / "jwks.json"
+
+    @property
+    def sessions_file(self) -> Path:
+        return self.run / "sessions.json"
 
     @property
     def socket(self) -> Path:
         return self.run / "control.sock"
+
+    def service(self, name: str) -> Path:
+        """Where a service's processes keep their last-good files and their audit's anchor."""
+        return self.services / name
 
     def log_of(self, process: str) -> Path:
         """The file that takes what `process` prints."""
@@ -77,18 +81,19 @@ class StateFolder:
     def prepare(self) -> None:
         """Make the folders, open to their owner alone; OpsError when that can't be done."""
         folders = (
-            self.root,
             self.secrets,
-            self.config_cache,
-            self.jwks,
+            self.services,
             self.edge,
-            self.audit,
             self.logs,
             self.run,
         )
+        # Started by root where user namespaces are refused, Postgres runs as somebody else and has
+        # to find its folder; everything else in here stays closed.
+        passage = 0o711 if os.geteuid() == 0 else PRIVATE_FOLDER
         try:
+            self.root.mkdir(mode=passage, parents=True, exist_ok=True)
             for folder in folders:
-                folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+                folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
                 with tempfile.TemporaryFile(dir=folder):
                     pass
         except OSError as error:

@@ -1,14 +1,17 @@
 """All processes of a platform: started together, stopped in order, watched meanwhile."""
 
 import asyncio
-import os
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from ops import memory, stale
+from ops import stale
 from ops.errors import OpsError
 from ops.process import Process, RestartPolicy, Spec, Watcher
 from ops.state import StateFolder
+from ops.tasks import together
+
+PATIENCE = 60.0
 
 
 @dataclass
@@ -19,8 +22,12 @@ class Supervisor:
     say: Callable[[str], None]
     policy: RestartPolicy = field(default_factory=RestartPolicy)
     processes: dict[str, Process] = field(default_factory=dict[str, Process])
+    closing: bool = False
     failure: asyncio.Future[str] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+    _locks: defaultdict[str, asyncio.Lock] = field(
+        default_factory=lambda: defaultdict(asyncio.Lock)
     )
 
     def add(self, specs: Iterable[Spec]) -> list[Process]:
@@ -30,15 +37,25 @@ class Supervisor:
         self.processes.update({process.spec.name: process for process in added})
         return added
 
-    async def start(self, specs: Iterable[Spec], *, seconds: float = 60.0) -> None:
+    async def start(self, specs: Iterable[Spec], *, seconds: float = PATIENCE) -> None:
         """Start `specs` side by side and return once each is ready; StartError when one isn't."""
-        added = self.add(specs)
-        try:
-            async with asyncio.TaskGroup() as group:
-                for process in added:
-                    group.create_task(process.come_up(seconds))
-        except ExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+        await together(*(process.come_up(seconds) for process in self.add(specs)))
+
+    async def start_one(self, name: str) -> None:
+        """Start a process that was stopped, and return once it is ready."""
+        async with self._lock_of(name):
+            await self.find(name).come_up(PATIENCE)
+
+    async def stop_one(self, name: str) -> None:
+        """Stop a process until it is started again."""
+        async with self._lock_of(name):
+            await self.find(name).stop()
+
+    async def restart_one(self, name: str) -> None:
+        """Stop a process, start it again and return once it is ready."""
+        async with self._lock_of(name):
+            await self.find(name).stop()
+            await self.find(name).come_up(PATIENCE)
 
     def find(self, name: str) -> Process:
         """The process called `name`; OpsError when there is none."""
@@ -49,7 +66,8 @@ class Supervisor:
             raise OpsError(f"There is no process {name}. There are: {names}.", code=2) from None
 
     async def stop(self, *waves: Iterable[Process]) -> None:
-        """Stop the processes of each wave side by side, one wave after the other."""
+        """Stop the processes of each wave side by side, one wave after the other, for good."""
+        self.closing = True
         for wave in waves:
             await asyncio.gather(*(process.stop() for process in wave))
 
@@ -58,9 +76,10 @@ class Supervisor:
         for process in self.processes.values():
             process.kill()
 
-    def memory(self) -> int:
-        """Bytes (proportional set size) of all processes and of this one."""
-        return memory.proportional_set_size(memory.family(os.getpid()))
+    def _lock_of(self, name: str) -> asyncio.Lock:
+        if self.closing:
+            raise OpsError("The platform is stopping.")
+        return self._locks[name]
 
     def _record(self) -> None:
         running = {

@@ -1,0 +1,130 @@
+"""The platform's edge: which request goes to which service, through a real Envoy."""
+
+from pathlib import Path
+
+from mesh.description import (
+    UNIX_PATH_BYTES,
+    Admin,
+    Edge,
+    Endpoint,
+    Listen,
+    RateLimit,
+    Route,
+    TokenChecks,
+    Upstream,
+)
+from mesh.docs import Api, docs_documents
+from mesh.edge import edge_config
+from mesh.envoy import EnvoyMissing, envoy_command, write_config
+from ops.child import Command, launcher
+from ops.environment import base_environment
+from ops.errors import OpsError
+from ops.http_probe import answers_ok
+from ops.ports import LOOPBACK
+from ops.process import Spec
+from ops.services import AUDIENCE, AUTH, BOOKING, CONFIG, ISSUER, SERVICES, Layout, Service
+from ops.stale import mark
+from ops.state import StateFolder
+
+NAME = "edge"
+KEYS_PATH = "/auth/jwks.json"
+# Those where what is sent is itself the proof of who sends it.
+OPEN_AUTH_PATHS = (
+    "/auth/login",
+    "/auth/mfa",
+    "/auth/mfa/enrol",
+    "/auth/mfa/confirm",
+    "/auth/refresh",
+    "/auth/logout",
+    "/auth/token",
+    KEYS_PATH,
+    "/.well-known/openid-configuration",
+)
+BOOKINGS_OF_A_CLIENT = RateLimit(per_second=50, burst=100)
+GRACE = 5.0
+
+
+def describe(layout: Layout) -> Edge:
+    """The gateway in front of the platform's services."""
+    return Edge(
+        listen=Listen(host=LOOPBACK, port=layout.ports[NAME]),
+        admin=_admin(layout.folder),
+        upstreams=tuple(_upstream(layout, service) for service in SERVICES),
+        routes=(*_routes(), *(_openapi_route(service) for service in SERVICES)),
+        documents=docs_documents(
+            [Api(name=service.title, openapi=_openapi_path(service)) for service in SERVICES],
+            title="Ubertruck",
+        ),
+        tokens=TokenChecks(
+            issuer=ISSUER,
+            audience=AUDIENCE,
+            upstream=AUTH.name,
+            jwks_path=KEYS_PATH,
+            file=_folder(layout.folder, "tokens") / "checks.json",
+        ),
+    )
+
+
+def spec(layout: Layout, edge: Edge) -> Spec:
+    """The gateway as a process; its configuration is written now."""
+    config = layout.folder.edge / "envoy.json"
+    write_config(edge_config(edge), config)
+    log = layout.folder.log_of(NAME)
+    try:
+        argv = envoy_command(config)
+    except EnvoyMissing as error:
+        raise OpsError(str(error)) from error
+    return Spec(
+        name=NAME,
+        launch=launcher(Command(argv=argv, env=base_environment() | mark(layout.folder), log=log)),
+        log=log,
+        ready=answers_ok(edge.listen.port, edge.health_path),
+        port=edge.listen.port,
+        grace=GRACE,
+    )
+
+
+def _upstream(layout: Layout, service: Service) -> Upstream:
+    endpoint = Endpoint(host=LOOPBACK, port=layout.ports[service.api])
+    return Upstream(name=service.name, endpoints=(endpoint,))
+
+
+def _routes() -> tuple[Route, ...]:
+    return (
+        *(Route(upstream=AUTH.name, path=path, needs_token=False) for path in OPEN_AUTH_PATHS),
+        Route(upstream=AUTH.name, prefix="/auth"),
+        Route(upstream=CONFIG.name, prefix="/v1/config"),
+        Route(
+            upstream=BOOKING.name,
+            path="/v1/booking",
+            methods=("POST",),
+            client_limit=BOOKINGS_OF_A_CLIENT,
+        ),
+        Route(upstream=BOOKING.name, prefix="/v1/booking"),
+        Route(upstream=BOOKING.name, prefix="/v1/quotes"),
+    )
+
+
+def _openapi_path(service: Service) -> str:
+    return f"/docs/{service.name}.json"
+
+
+def _openapi_route(service: Service) -> Route:
+    return Route(
+        upstream=service.name,
+        path=_openapi_path(service),
+        methods=("GET",),
+        needs_token=False,
+        rewrite="/openapi.json",
+    )
+
+
+def _admin(folder: StateFolder) -> Admin | None:
+    socket = folder.run / "envoy.sock"
+    return Admin(socket=socket) if len(bytes(socket)) <= UNIX_PATH_BYTES else None
+
+
+def _folder(folder: StateFolder, name: str) -> Path:
+    path = folder.edge / name
+    path.mkdir(mode=0o700, exist_ok=True)
+    return path

@@ -1,0 +1,106 @@
+"""A running platform: brought up in order, looked after, shut down in the opposite order."""
+
+import asyncio
+from collections.abc import Iterable
+
+from ops import database, edge, keys_copy, logfiles, ports, preparation, pricing, seeds
+from ops.console import Screen
+from ops.process import Process
+from ops.services import SERVICES, Layout, port_names
+from ops.sessions import Sessions
+from ops.state import StateFolder
+from ops.supervisor import Supervisor
+from ops.tasks import again_and_again, together
+
+CUT_PAUSE = 30.0
+KEYS_PAUSE = 10.0
+
+
+class Platform:
+    """Everything that runs for one state folder. Ports are allotted when it is made."""
+
+    def __init__(self, folder: StateFolder, port: int, screen: Screen) -> None:
+        allotted = ports.allot([database.NAME, *port_names()], folder.ports_file)
+        self.folder = folder
+        self.screen = screen
+        self.layout = Layout.of(folder, {**allotted, edge.NAME: port})
+        self.edge = edge.describe(self.layout)
+        self.server = database.server_of(folder, allotted[database.NAME])
+        self.supervisor = Supervisor(folder, screen.event)
+        self.url = f"http://{ports.LOOPBACK}:{port}"
+        self._chores: list[asyncio.Task[None]] = []
+
+    async def bring_up(self) -> None:
+        """Start everything and return once it serves."""
+        await self._make_folders()
+        if preparation.is_done(self.folder):
+            # The services wait for the database by themselves.
+            await together(self._start_database(), self._start_services())
+            await self._start_edge()
+        else:
+            await self._start_database()
+            await self._prepare()
+            await self._start_services()
+            await self._start_edge()
+            await self._put_prices()
+            preparation.note_done(self.folder)
+        self._chores = [
+            asyncio.create_task(again_and_again(pause, work, self.screen.event))
+            for pause, work in ((CUT_PAUSE, self._cut_logs), (KEYS_PAUSE, self._refresh_keys))
+        ]
+
+    async def shut_down(self) -> None:
+        """Stop everything, what asks before what is asked."""
+        for chore in self._chores:
+            chore.cancel()
+        await self.supervisor.stop(
+            self._named([edge.NAME]),
+            self._named(service.api for service in SERVICES),
+            self._named(service.worker for service in SERVICES),
+            self._named([database.NAME]),
+        )
+        # A start that was interrupted may have left a server that nobody knows yet.
+        await database.in_thread(self.server.stop)
+
+    async def _make_folders(self) -> None:
+        self.layout.prepare_folders()
+        if not self.server.data_dir.exists():
+            with self.screen.step("Making the data folder"):
+                await database.in_thread(self.server.initialise)
+            preparation.forget(self.folder)
+
+    async def _start_database(self) -> None:
+        with self.screen.step("Starting Postgres"):
+            await self.supervisor.start([database.spec(self.server)])
+
+    async def _prepare(self) -> None:
+        with self.screen.step("Making databases, roles and tables"):
+            await preparation.migrate(self.layout)
+        with self.screen.step("Making demo companies and people"):
+            await seeds.plant(self.layout)
+
+    async def _start_services(self) -> None:
+        with self.screen.step("Starting the services"):
+            await self.supervisor.start([*self.layout.apis(), *self.layout.workers()])
+
+    async def _start_edge(self) -> None:
+        with self.screen.step("Starting the edge"):
+            keys_copy.take_last(self.layout, self.edge.tokens)
+            await self._refresh_keys()
+            await self.supervisor.start([edge.spec(self.layout, self.edge)])
+
+    async def _put_prices(self) -> None:
+        sessions = Sessions(self.folder, self.url)
+        with self.screen.step("Putting in the first prices"):
+            await asyncio.to_thread(pricing.put_unless_there, self.url, sessions)
+
+    async def _refresh_keys(self) -> None:
+        await keys_copy.refresh(self.layout, self.edge.tokens)
+
+    async def _cut_logs(self) -> None:
+        for log in self.folder.logs.glob("*.log"):
+            logfiles.cut(log)
+
+    def _named(self, names: Iterable[str]) -> list[Process]:
+        processes = self.supervisor.processes
+        return [processes[name] for name in names if name in processes]

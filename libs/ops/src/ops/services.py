@@ -1,0 +1,176 @@
+"""The services of the platform as processes: an api for requests and a worker for each."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import quote
+
+from ops.child import Command, launcher
+from ops.credentials import Credentials, ensure
+from ops.environment import base_environment
+from ops.errors import OpsError
+from ops.http_probe import answers_ok
+from ops.ports import LOOPBACK
+from ops.process import Spec
+from ops.stale import mark
+from ops.state import StateFolder, read_json
+
+ISSUER = "https://auth.ubertruck.com"
+AUDIENCE = "api.ubertruck.com"
+ENVIRONMENT = "dev"
+ACTIVE = "blue"
+DRAIN_SECONDS = 8.0
+GRACE = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """One service: `name` is that of its database and processes, `package` what is run.
+
+    `client` is its own client at auth-service, for those that call others.
+    """
+
+    name: str
+    package: str
+    title: str
+    client: str | None = None
+
+    @property
+    def api(self) -> str:
+        """The name of the process that answers requests."""
+        return f"{self.name}-{ACTIVE}-1"
+
+    @property
+    def worker(self) -> str:
+        """The name of the process that works in the background."""
+        return f"{self.name}-worker"
+
+    @property
+    def database_roles(self) -> tuple[str, str]:
+        """The role that owns the tables, and the one that the processes log in as."""
+        return (f"{self.name}_migrator", f"{self.name}_runtime")
+
+    @property
+    def processes(self) -> tuple[str, str]:
+        """Both."""
+        return (self.api, self.worker)
+
+
+SERVICES = (
+    Service(name="auth", package="auth_service", title="Identity"),
+    Service(name="config", package="config_service", title="Configuration"),
+    Service(name="booking", package="booking", title="Booking", client="booking"),
+)
+AUTH, CONFIG, BOOKING = SERVICES
+
+
+def health_port(process: str) -> str:
+    """The name under which a process's health port is allotted."""
+    return f"{process}-health"
+
+
+def port_names() -> list[str]:
+    """Every port that the services need, by name."""
+    apis = [service.api for service in SERVICES]
+    healths = [health_port(name) for service in SERVICES for name in service.processes]
+    return [*apis, *healths]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Where everything of one platform is; `ports` by the names of `port_names` and `postgres`."""
+
+    folder: StateFolder
+    ports: Mapping[str, int]
+    credentials: Credentials
+
+    @classmethod
+    def of(cls, folder: StateFolder, ports: Mapping[str, int]) -> "Layout":
+        """The layout over a state folder, whose secrets are made if need be."""
+        roles = [role for service in SERVICES for role in service.database_roles]
+        clients = [service.client for service in SERVICES if service.client is not None]
+        return cls(
+            folder=folder, ports=ports, credentials=ensure(folder, roles=roles, clients=clients)
+        )
+
+    @classmethod
+    def remembered(cls, folder: StateFolder) -> "Layout":
+        """The layout of the latest start; OpsError when there was none."""
+        found = read_json(folder.ports_file)
+        ports = {name: port for name, port in found.items() if isinstance(port, int)}
+        if not ports:
+            raise OpsError(f"Ubertruck has never run on {folder.root}. Start it: ubertruck up")
+        return cls.of(folder, ports)
+
+    def api_url(self, service: Service) -> str:
+        """Where the service's api listens."""
+        return f"http://{LOOPBACK}:{self.ports[service.api]}"
+
+    def environment(self, service: Service) -> dict[str, str]:
+        """What every process of a service reads at its start, besides its ports."""
+        state = self.folder.service(service.name)
+        settings = {
+            "ENVIRONMENT": ENVIRONMENT,
+            "DATABASE_URL": self.database_url(service),
+            "HOST": LOOPBACK,
+            "STATE_DIR": str(state),
+            "TOKEN_ISSUER": ISSUER,
+            "TOKEN_AUDIENCE": AUDIENCE,
+            "JWKS_URL": f"{self.api_url(AUTH)}/auth/jwks.json",
+            "TOKEN_URL": f"{self.api_url(AUTH)}/auth/token",
+            "CONFIG_URL": self.api_url(CONFIG),
+            "DRAIN_TIMEOUT": str(DRAIN_SECONDS),
+            "LOG_FORMAT": "json",
+        }
+        if service is AUTH:
+            settings["MASTER_KEY_FILE"] = str(self.credentials.master_key_file)
+        if service.client is not None:
+            settings["CLIENT_ID"] = service.client
+            secret = self.credentials.client_secret_files[service.client]
+            settings["CLIENT_SECRET_FILE"] = str(secret)
+        ours = {f"UBERTRUCK_{name}": value for name, value in settings.items()}
+        return base_environment() | mark(self.folder) | ours
+
+    def command(self, service: Service, *arguments: str, process: str) -> Command:
+        """A command of the service's package, with its environment."""
+        return Command(
+            argv=[sys.executable, "-m", service.package, *arguments],
+            env=self.environment(service),
+            log=self.folder.log_of(process),
+        )
+
+    def apis(self) -> list[Spec]:
+        """The processes that answer requests."""
+        return [self._process(service, "api", service.api) for service in SERVICES]
+
+    def workers(self) -> list[Spec]:
+        """The processes that work in the background."""
+        return [self._process(service, "worker", service.worker) for service in SERVICES]
+
+    def prepare_folders(self) -> None:
+        """Make the folders that the services keep their files in."""
+        for service in SERVICES:
+            self.folder.service(service.name).mkdir(mode=0o700, exist_ok=True)
+
+    def _process(self, service: Service, kind: str, name: str) -> Spec:
+        health = self.ports[health_port(name)]
+        port = self.ports.get(name)
+        command = self.command(service, kind, process=name)
+        ports = {"UBERTRUCK_HEALTH_PORT": str(health)}
+        if port is not None:
+            ports["UBERTRUCK_PORT"] = str(port)
+        return Spec(
+            name=name,
+            launch=launcher(replace(command, env={**command.env, **ports})),
+            log=command.log,
+            ready=answers_ok(health, "/readyz"),
+            port=port,
+            grace=GRACE,
+        )
+
+    def database_url(self, service: Service) -> str:
+        """`postgresql+asyncpg://…` of the service's runtime role."""
+        role = service.database_roles[1]
+        password = quote(self.credentials.database[role])
+        where = f"{LOOPBACK}:{self.ports['postgres']}"
+        return f"postgresql+asyncpg://{role}:{password}@{where}/{service.name}"
