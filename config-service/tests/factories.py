@@ -1,21 +1,25 @@
 """People who change configuration, and what they write."""
 
 import json
+from collections.abc import Mapping
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import httpx
 
+from chassis.errors import DomainError
 from chassis.testing.issuer import Issuer
 from config_service.addresses import Address
-from config_service.callers import Caller
-from config_service.plans import Wish
 from contracts.permissions import ROLES
 
 DEV = Address("booking", "dev", "limits/coal")
 PRODUCTION = Address("booking", "production", "limits/coal")
+PRICING = Address("booking", "dev", "pricing")
 TICKET = "CHG-20260001"
+OTHER_TICKET = "CHG-20260002"
+
+Body = Mapping[str, object]
 
 
 def pricing(**changes: Any) -> dict[str, Any]:
@@ -24,55 +28,85 @@ def pricing(**changes: Any) -> dict[str, Any]:
     return {**json.loads(text), **changes}
 
 
-def a_caller(user_id: str = "asha") -> Caller:
-    return Caller(user_id, "192.0.2.7")
-
-
-def a_wish(address: Address = DEV, **changes: Any) -> Wish:
-    members: dict[str, Any] = {
-        "address": address,
-        "action": "put",
-        "change_ticket": TICKET,
-        "data": {"tons": 20},
-        **changes,
-    }
-    return Wish(**members)
-
-
 def url_of(address: Address, *more: str) -> str:
     return "/".join(("/v1/config", *address, *more))
 
 
+def a_put(data: object, *, ticket: str = TICKET) -> dict[str, object]:
+    """As the body of a PUT; with `action` also that of a proposal."""
+    return {"data": data, "change_ticket": ticket}
+
+
+def to_put(data: object, *, ticket: str = TICKET) -> dict[str, object]:
+    return {"action": "put", **a_put(data, ticket=ticket)}
+
+
+def to_delete(*, ticket: str = TICKET) -> dict[str, object]:
+    return {"action": "delete", "change_ticket": ticket}
+
+
+def to_roll_back(to_version: int, *, ticket: str = TICKET) -> dict[str, object]:
+    return {"action": "rollback", "to_version": to_version, "change_ticket": ticket}
+
+
+def error_type(answer: httpx.Response) -> str:
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    document = answer.json()
+    assert document["status"] == answer.status_code
+    slug: str = document["type"].rpartition("/")[2]
+    return slug
+
+
+def faults_in(refused: DomainError) -> list[tuple[str, str, str]]:
+    """Pointer, message and code of each fault that a refusal tells of."""
+    errors = cast("list[dict[str, str]]", refused.extensions["errors"])
+    return [(error["pointer"], error["message"], error["code"]) for error in errors]
+
+
 class Person:
-    """Somebody with a role, at the keyboard."""
+    """Somebody with a role, at the keyboard. Writes follow a look at what is active."""
 
     def __init__(self, client: httpx.AsyncClient, issuer: Issuer, role: str = "operator") -> None:
         self.client = client
         self.user_id = str(uuid4())
-        permissions = ROLES[role].permissions
         self.headers = issuer.bearer(
-            roles=[role], permissions=permissions, subject=self.user_id, tenant_id=uuid4()
+            roles=[role], permissions=ROLES[role].permissions, subject=self.user_id
         )
 
     async def send(
-        self, method: str, url: str, body: object = None, **headers: str
+        self,
+        method: str,
+        url: str,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return await self.client.request(method, url, json=body, headers={**self.headers, **named})
+        sent = {**self.headers, **(headers or {})}
+        if body is None:
+            return await self.client.request(method, url, headers=sent)
+        return await self.client.request(method, url, headers=sent, json=body)
 
-    async def get(self, address: Address, *more: str, **headers: str) -> httpx.Response:
-        return await self.client.get(
-            url_of(address, *more),
-            headers={
-                **self.headers,
-                **{name.replace("_", "-"): value for name, value in headers.items()},
-            },
-        )
+    async def get(
+        self, address: Address, *more: str, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        return await self.send("GET", url_of(address, *more), headers=headers)
 
     async def seen(self, address: Address) -> dict[str, str]:
         """The precondition for a write that follows a look at what is active now."""
         found = await self.get(address)
-        return {"If_Match": found.headers["etag"]} if found.is_success else {"If_None_Match": "*"}
+        if found.status_code == 404:
+            return {"If-None-Match": "*"}
+        return {"If-Match": found.raise_for_status().headers["etag"]}
+
+    async def write(
+        self,
+        method: str,
+        url: str,
+        body: Body,
+        address: Address,
+        headers: Mapping[str, str] | None,
+    ) -> httpx.Response:
+        preconditions = await self.seen(address) if headers is None else headers
+        return await self.send(method, url, body, preconditions)
 
     async def put(
         self,
@@ -81,15 +115,21 @@ class Person:
         *,
         ticket: str = TICKET,
         token: str | None = None,
-        **headers: str,
+        headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        body = {"data": data, "change_ticket": ticket}
-        return await self._write("PUT", address, body, token, headers)
+        body = {"data": data, "change_ticket": ticket, **_with(token)}
+        return await self.write("PUT", url_of(address), body, address, headers)
 
     async def delete(
-        self, address: Address, *, ticket: str = TICKET, token: str | None = None, **headers: str
+        self,
+        address: Address,
+        *,
+        ticket: str = TICKET,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        return await self._write("DELETE", address, {"change_ticket": ticket}, token, headers)
+        body = {"change_ticket": ticket, **_with(token)}
+        return await self.write("DELETE", url_of(address), body, address, headers)
 
     async def roll_back(
         self,
@@ -98,48 +138,42 @@ class Person:
         *,
         ticket: str = TICKET,
         token: str | None = None,
-        **headers: str,
+        headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        body = {"to_version": to_version, "change_ticket": ticket}
-        return await self._write("POST", address, body, token, headers, "rollback")
+        body: Body = {"to_version": to_version, "change_ticket": ticket, **_with(token)}
+        return await self.write("POST", url_of(address, "rollback"), body, address, headers)
 
     async def propose(
-        self,
-        address: Address,
-        *,
-        ticket: str = TICKET,
-        headers: dict[str, str] | None = None,
-        **wish: object,
+        self, address: Address, wish: Body, *, headers: Mapping[str, str] | None = None
     ) -> httpx.Response:
-        body = {"action": "put", "change_ticket": ticket, **wish}
-        return await self._write("POST", address, body, None, headers or {}, "proposals")
+        return await self.write("POST", url_of(address, "proposals"), wish, address, headers)
 
-    async def look_at(self, address: Address, proposal_id: str) -> httpx.Response:
-        return await self.get(address, "proposals", proposal_id)
+    async def look_at(self, address: Address, proposal: Mapping[str, Any]) -> httpx.Response:
+        return await self.get(address, "proposals", str(proposal["proposal_id"]))
 
-    async def approve(self, address: Address, proposal: dict[str, Any]) -> httpx.Response:
-        url = url_of(address, "proposals", proposal["proposal_id"], "approve")
-        return await self.send("POST", url, {"checksum": proposal["checksum"]})
-
-    async def _write(
-        self,
-        method: str,
-        address: Address,
-        body: dict[str, object],
-        token: str | None,
-        headers: dict[str, str],
-        *more: str,
+    async def approve(
+        self, address: Address, proposal: Mapping[str, Any], *, checksum: str | None = None
     ) -> httpx.Response:
-        if token is not None:
-            body = {**body, "approval_token": token}
-        preconditions = headers or await self.seen(address)
-        return await self.send(method, url_of(address, *more), body, **preconditions)
+        url = url_of(address, "proposals", str(proposal["proposal_id"]), "approve")
+        return await self.send("POST", url, {"checksum": checksum or proposal["checksum"]})
 
 
-async def approved(author: Person, approver: Person, address: Address, **wish: object) -> str:
+def _with(token: str | None) -> dict[str, str]:
+    return {} if token is None else {"approval_token": token}
+
+
+async def approved(author: Person, approver: Person, address: Address, wish: Body) -> str:
     """The token that the approver issues for what the author proposes."""
-    proposal = (await author.propose(address, **wish)).raise_for_status().json()
-    (await approver.look_at(address, proposal["proposal_id"])).raise_for_status()
+    proposal = (await author.propose(address, wish)).raise_for_status().json()
+    (await approver.look_at(address, proposal)).raise_for_status()
     issued = (await approver.approve(address, proposal)).raise_for_status()
     token: str = issued.json()["approval_token"]
     return token
+
+
+async def in_production(
+    author: Person, approver: Person, data: object, address: Address = PRODUCTION
+) -> httpx.Response:
+    """Content put into production the way it must be done."""
+    token = await approved(author, approver, address, to_put(data))
+    return (await author.put(address, data, token=token)).raise_for_status()

@@ -83,8 +83,9 @@ class _Reader:
         self._depth = 0
 
     def read(self) -> None:
-        _demand(self._condition() is _Kind.BOOL, "is not true or false")
+        kind = self._condition()
         _demand(self._next.kind == "end", f"can't be read from {self._next.text!r} on")
+        _demand(kind is _Kind.BOOL, "is not true or false")
 
     def _condition(self) -> _Kind:
         self._depth += 1

@@ -1,0 +1,151 @@
+from typing import Any, get_args
+
+import pytest
+
+from config_service.addresses import ENVIRONMENTS, Address, ServiceName
+from config_service.errors import InvalidConfiguration
+from config_service.pricing import MAX_DECIMALS
+from config_service.registry import REGISTRATIONS, validated
+from contracts.booking import Material
+from contracts.pricing import MAX_CONDITION_LENGTH, MAX_TRIGGERS
+
+from .factories import PRICING, faults_in, pricing
+
+NIGHT = {"condition": "hour < 5", "multiplier": 1.2}
+
+
+def surge(**changes: Any) -> dict[str, Any]:
+    """A pricing document with this surge configuration."""
+    return pricing(
+        surge_config={"enabled": True, "max_multiplier": 1.5, "triggers": [NIGHT], **changes}
+    )
+
+
+def faults_of(data: dict[str, Any], address: Address = PRICING) -> list[tuple[str, str, str]]:
+    with pytest.raises(InvalidConfiguration) as refused:
+        validated(address, data)
+    return faults_in(refused.value)
+
+
+def codes_of(data: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(pointer, code) for pointer, _message, code in faults_of(data)}
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_what_the_service_ships_is_valid_everywhere(environment: str) -> None:
+    validated(Address("booking", environment, "pricing"), pricing())
+
+
+def test_surge_may_be_left_out() -> None:
+    document = pricing()
+    del document["surge_config"]
+    validated(PRICING, document)
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer", "code"),
+    [
+        ({"base_rate": 99.99}, "/data/base_rate", "minimum"),
+        ({"base_rate": 10000.01}, "/data/base_rate", "maximum"),
+        ({"base_rate": "150"}, "/data/base_rate", "type"),
+        ({"base_rate": True}, "/data/base_rate", "type"),
+        ({"base_rate": None}, "/data/base_rate", "type"),
+        ({"base_rate": 150.00001}, "/data/base_rate", "decimals"),
+        ({"distance_rate": 4.9999}, "/data/distance_rate", "minimum"),
+        ({"distance_rate": 100.5}, "/data/distance_rate", "maximum"),
+        ({"bas_rate": 150}, "/data/bas_rate", "additionalProperties"),
+        ({"material_rates": []}, "/data/material_rates", "type"),
+        ({"surge_config": {}}, "/data/surge_config/enabled", "required"),
+    ],
+)
+def test_pricing_out_of_bounds(changes: dict[str, Any], pointer: str, code: str) -> None:
+    assert (pointer, code) in codes_of(pricing(**changes))
+
+
+def test_every_material_has_a_rate_and_no_other_thing_has() -> None:
+    rates = {str(material): 1 for material in Material}
+    validated(PRICING, pricing(material_rates=rates))
+    for material in Material:
+        left = {name: rate for name, rate in rates.items() if name != material}
+        pointer = f"/data/material_rates/{material}"
+        assert codes_of(pricing(material_rates=left)) == {(pointer, "required")}
+    more = pricing(material_rates={**rates, "gold": 5})
+    assert codes_of(more) == {("/data/material_rates/gold", "additionalProperties")}
+
+
+@pytest.mark.parametrize(("rate", "code"), [(0.4999, "minimum"), (5.0001, "maximum")])
+def test_material_rate_out_of_bounds(rate: float, code: str) -> None:
+    rates = {**pricing()["material_rates"], "coal": rate}
+    assert codes_of(pricing(material_rates=rates)) == {("/data/material_rates/coal", code)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer", "code"),
+    [
+        ({"max_multiplier": 3.01}, "max_multiplier", "maximum"),
+        ({"max_multiplier": 0.99}, "max_multiplier", "minimum"),
+        ({"enabled": 1}, "enabled", "type"),
+        ({"triggers": {}}, "triggers", "type"),
+        ({"until": "2027"}, "until", "additionalProperties"),
+        ({"triggers": [NIGHT] * (MAX_TRIGGERS + 1)}, "triggers", "maxItems"),
+        ({"triggers": [{"multiplier": 1.2}]}, "triggers/0/condition", "required"),
+        ({"triggers": [{"condition": "true"}]}, "triggers/0/multiplier", "required"),
+        ({"triggers": [{**NIGHT, "name": "x"}]}, "triggers/0/name", "additionalProperties"),
+        ({"triggers": [{**NIGHT, "multiplier": 0.99}]}, "triggers/0/multiplier", "minimum"),
+        ({"triggers": [{**NIGHT, "multiplier": 1.51}]}, "triggers/0/multiplier", "max_multiplier"),
+        ({"triggers": [{**NIGHT, "multiplier": 1.00001}]}, "triggers/0/multiplier", "decimals"),
+        ({"triggers": [{**NIGHT, "condition": ""}]}, "triggers/0/condition", "minLength"),
+        (
+            {"triggers": [{**NIGHT, "condition": "true " + " " * MAX_CONDITION_LENGTH}]},
+            "triggers/0/condition",
+            "maxLength",
+        ),
+        ({"triggers": [NIGHT, {**NIGHT, "condition": "x"}]}, "triggers/1/condition", "condition"),
+    ],
+)
+def test_surge_out_of_bounds(changes: dict[str, Any], pointer: str, code: str) -> None:
+    assert codes_of(surge(**changes)) == {(f"/data/surge_config/{pointer}", code)}
+
+
+def test_surge_at_its_bounds() -> None:
+    validated(PRICING, surge(triggers=[{**NIGHT, "multiplier": 1.5}] * MAX_TRIGGERS))
+    validated(PRICING, surge(enabled=False, max_multiplier=1, triggers=[]))
+
+
+def test_finest_rate() -> None:
+    validated(PRICING, pricing(base_rate=100 + 10**-MAX_DECIMALS))
+
+
+def test_every_fault_is_told_at_once_and_no_value_is_repeated() -> None:
+    broken = pricing(base_rate="s3cret", distance_rate=1)
+    broken["surge_config"]["triggers"] = [{"condition": 7}]
+    faults = faults_of(broken)
+    assert {pointer for pointer, _message, _code in faults} == {
+        "/data/base_rate",
+        "/data/distance_rate",
+        "/data/surge_config/triggers/0/condition",
+        "/data/surge_config/triggers/0/multiplier",
+    }
+    assert all("s3cret" not in message for _pointer, message, _code in faults)
+
+
+def test_faults_are_shown_up_to_a_number() -> None:
+    broken = pricing(**{f"x{n}": n for n in range(200)})
+    assert len(faults_of(broken)) == 50
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        Address("booking", "dev", "pricing/coal"),
+        Address("booking", "dev", "pricing2"),
+        Address("payment", "dev", "pricing"),
+    ],
+)
+def test_only_the_registered_path_has_the_schema(address: Address) -> None:
+    validated(address, {"anything": ["goes", 1, None]})
+
+
+@pytest.mark.parametrize("registration", REGISTRATIONS)
+def test_registrations_speak_of_services_that_there_are(registration: Any) -> None:
+    assert registration.service in get_args(ServiceName)
