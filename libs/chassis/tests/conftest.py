@@ -1,11 +1,16 @@
+import shutil
+from collections.abc import Iterator
+
 import pytest
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
 from chassis import schema_v1
+from chassis.embedded import EmbeddedPostgres
 from chassis.migrations import exclusive_connection
 from chassis.testing.databases import Recipe, digest_of
+from chassis.testing.servers import make_folder
 
 SERVICE = "chassis"
 RUNTIME_ROLE = "chassis_runtime"
@@ -35,3 +40,15 @@ def recipe() -> Recipe:
             await connection.run_sync(create)
 
     return Recipe(SERVICE, digest_of([]), migrate)
+
+
+@pytest.fixture(scope="session")
+def scram_server() -> Iterator[EmbeddedPostgres]:
+    """A server as on a laptop: durable, and asking for passwords."""
+    folder = make_folder()
+    server = EmbeddedPostgres(folder / "data")
+    server.initialise()
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(folder)

@@ -90,19 +90,19 @@ class EmbeddedPostgres:
 
         One that doesn't leave within `seconds` is stopped as by a power cut.
         """
-        pid = self.pid
-        if pid is not None:
-            _processes.end(pid, _SIGNALS[mode])
-            if not self._gone(pid, seconds):
-                _processes.end(pid, signal.SIGQUIT)
-                self._gone(pid, seconds)
-        if self._process is not None:
-            self._process.wait()
-            self._process = None
+        for number in (_SIGNALS[mode], signal.SIGQUIT):
+            pid = self.pid
+            if pid is None:
+                break
+            _processes.end(pid, number)
+            self._await_end(pid, seconds)
+        self._process = None
 
     @property
     def pid(self) -> int | None:
-        """The process that serves the data folder, started by us or not."""
+        """The process that serves the data folder, or is about to; started by us or not."""
+        if self._process is not None and self._process.poll() is None:
+            return self._process.pid
         return _processes.serving_pid(self.data_dir)
 
     @property
@@ -175,13 +175,10 @@ class EmbeddedPostgres:
             return False
         raise EmbeddedPostgresError(f"Postgres doesn't start: {self._log_tail()}")
 
-    def _gone(self, pid: int, seconds: float) -> bool:
+    def _await_end(self, pid: int, seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if self.pid != pid:
-                return True
+        while self.pid == pid and time.monotonic() < deadline:
             time.sleep(_processes.POLL_SECONDS)
-        return False
 
     def _log_tail(self) -> str:
         return " | ".join(self.log_file.read_text(errors="replace").strip().splitlines()[-3:])
