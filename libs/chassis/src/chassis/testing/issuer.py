@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from chassis.tokens import Key, build_key, public_jwk, sign
+from chassis.tokens import Key, Signer, build_key, public_jwk
 
 ISSUER = "https://auth.ubertruck.com"
 AUDIENCE = "api.ubertruck.com"
@@ -37,6 +37,7 @@ class Issuer:
     def __init__(self, kid: str = "test") -> None:
         self.kid = kid
         self.private_pem, self.public_pem = key_pair(kid)
+        self._signer = Signer(private_key_pem=self.private_pem, kid=kid)
         self._keys: dict[str, Key] = {kid: build_key(public_jwk(self.public_pem, kid=kid))}
         self.generation = 0
         self.refreshes = 0
@@ -87,7 +88,7 @@ class Issuer:
 
     def token(self, **wanted: Any) -> str:
         """A signed token over `claims(**wanted)`."""
-        return sign(self.claims(**wanted), private_key_pem=self.private_pem, kid=self.kid)
+        return self._signer.sign(self.claims(**wanted))
 
     def bearer(self, **wanted: Any) -> dict[str, str]:
         """The Authorization header for `token(**wanted)`."""
