@@ -47,10 +47,10 @@ def run(server: EmbeddedPostgres, statement: str) -> str:
     return result.stdout.strip()
 
 
-def wait_until_gone(pid: int) -> None:
+def wait_until_gone(server: EmbeddedPostgres) -> None:
     deadline = time.monotonic() + 20
-    while Path(f"/proc/{pid}/cwd").exists():
-        assert time.monotonic() < deadline, f"process {pid} is still there"
+    while server.is_running:
+        assert time.monotonic() < deadline, "the server is still there"
         time.sleep(0.02)
 
 
@@ -71,10 +71,9 @@ class TestLife:
         server.start()
         try:
             run(server, "CREATE TABLE kept AS SELECT 7 AS number")
-            pid = server.pid
-            assert pid is not None
-            os.kill(pid, signal.SIGKILL)
-            wait_until_gone(pid)
+            assert server.pid is not None
+            os.kill(server.pid, signal.SIGKILL)
+            wait_until_gone(server)
             server.start()
             assert run(server, "SELECT * FROM kept") == "7"
         finally:
@@ -125,15 +124,17 @@ class TestLeftovers:
             "import sys, time; from pathlib import Path\n"
             "from chassis.testing.servers import temporary_postgres\n"
             "server = temporary_postgres(Path(sys.argv[1])); server.start()\n"
-            "print(server.pid, flush=True); time.sleep(60)\n"
+            "print('up', flush=True); time.sleep(60)\n"
         )
         with subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-c", program, str(data_dir)], stdout=subprocess.PIPE
         ) as parent:
             assert parent.stdout is not None
-            pid = int(parent.stdout.readline())
+            assert parent.stdout.readline() == b"up\n"
+            server = EmbeddedPostgres(data_dir)
+            assert server.is_running
             parent.kill()
-        wait_until_gone(pid)
+        wait_until_gone(server)
 
     def test_a_server_left_by_another_run_is_stopped_first(
         self, postgres_server: EmbeddedPostgres
