@@ -60,10 +60,10 @@ def test_origins_are_exact(origin: str) -> None:
         Cors(origins=(origin,))
 
 
-def test_a_document_has_one_source() -> None:
-    for values in ({}, {"text": "a", "file": "/a"}):
-        with pytest.raises(ValidationError, match="either from a file or from a text"):
-            Document(path="/a", content_type="text/plain", **values)
+@pytest.mark.parametrize("values", [{}, {"text": "a", "file": "/a"}])
+def test_a_document_has_one_source(values: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="either from a file or from a text"):
+        Document(path="/a", content_type="text/plain", **values)
 
 
 def test_header_values_cannot_start_another_header() -> None:

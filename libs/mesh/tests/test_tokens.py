@@ -1,6 +1,8 @@
 """The watched file of the token checks."""
 
 import json
+import os
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +101,18 @@ def test_a_folder_that_is_not_there_leaves_nothing_behind(tmp_path: Path) -> Non
         write_checks(checks, None)
 
 
-def test_a_write_that_fails_leaves_no_rubbish(tmp_path: Path) -> None:
-    taken = tmp_path / "taken"
-    (taken / "inside").mkdir(parents=True)
-    with pytest.raises(IsADirectoryError):
-        write_checks(token_checks(tmp_path, file=taken), None)
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["taken", "tokens"]
+def test_a_full_disk_leaves_the_file_alone_and_no_rubbish(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks = token_checks(tmp_path)
+    assert checks.file
+    write_checks(checks, key_set(KEY))
+
+    def full(descriptor: int) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_checks(checks, key_set(signing_key("second")))
+    assert copied(checks.file) == [KEY.jwk()]
+    assert list(checks.file.parent.iterdir()) == [checks.file]
