@@ -29,7 +29,7 @@ class SealedAudit:
         yield cls(connected, folder)
         await connected.dispose()
 
-    def sealer(self, *, batch_size: int = 500, patrol_size: int = 20_000) -> Sealer:
+    def sealer(self, *, batch_size: int = 500, patrol_size: int = 2_000) -> Sealer:
         return Sealer(
             self.database, anchor=self.anchor, batch_size=batch_size, patrol_size=patrol_size
         )

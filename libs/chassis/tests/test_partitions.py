@@ -1,4 +1,5 @@
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 
 import pytest
@@ -39,14 +40,17 @@ async def drop(database: Database, tables: set[str]) -> None:
 
 
 async def test_missing_days_are_made_once_also_by_two(
-    runtime: Database, migrator: Database
+    runtime: Database, migrator: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     before = await days_of(runtime, "outbox")
     assert len(before) >= 8
     await drop(migrator, before)
     await asyncio.gather(maintain_partitions(runtime), maintain_partitions(runtime))
     assert await days_of(runtime, "outbox") >= before
     assert await maintain_partitions(runtime) is False
+    records = [record for record in caplog.records if record.name == "chassis.partitions"]
+    assert sum(vars(record)["partitions_created"] for record in records) == len(before)
 
 
 async def test_trouble_with_one_table_spares_the_others(

@@ -3,6 +3,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,22 @@ from chassis.sealer import Sealer
 from chassis.testing.databases import TestDatabase
 
 from .sealing import SealedAudit, as_superuser
+
+FIXED_ROW = """(
+    '01a20ba5-4cb6-76ff-af91-77649907509b', '2026-01-02 08:34:05.000678+05:30', 'Ashä "q"', 'b', '',
+    'denied', '2001:db8::1',
+    '{"n": 1.10, "big": 12345678901234567890, "deep": [null, {"a": "ü\\n"}]}'
+)"""
+FIXED_FORM = {
+    "id": '"01a20ba5-4cb6-76ff-af91-77649907509b"',
+    "recorded_at": '"2026-01-02T03:04:05.000678+00:00"',
+    "actor": '"Ashä \\"q\\""',
+    "action": '"b"',
+    "target": '""',
+    "outcome": '"denied"',
+    "source_ip": '"2001:db8::1"',
+    "details": '{"n": 1.10, "big": 12345678901234567890, "deep": [null, {"a": "ü\\n"}]}',
+}
 
 
 @pytest.fixture
@@ -51,6 +68,34 @@ async def test_rows_are_sealed_and_anchored_batch_by_batch(audit: SealedAudit) -
     assert (report.sealed, report.unsealed, report.head_seq) == (25, 0, 25)
     assert [link.seq for link in audit.anchor.links(audit.anchor.size())] == [10, 20, 25]
     assert report.anchored_seq == 25
+
+
+async def test_the_normal_form_is_what_it_was(audit: SealedAudit) -> None:
+    """Seals must be recomputable for years: a change that breaks this breaks every chain."""
+    columns = "id, recorded_at, actor, action, target, outcome, source_ip, details"
+    async with audit.database.begin() as session:
+        await session.execute(
+            text(f"INSERT INTO audit_log ({columns}) VALUES {FIXED_ROW}")  # noqa: S608 - a constant
+        )
+    await audit.seal()
+    async with audit.database.begin() as session:
+        digest = await session.scalar(text("SELECT row_digest FROM audit_seals"))
+    canonical = json.dumps(FIXED_FORM, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert digest == sha256(canonical.encode()).digest()
+
+
+async def test_the_chain_can_be_reckoned_again_in_sql(audit: SealedAudit) -> None:
+    await audit.record(3)
+    await audit.seal(batch_size=2)
+    genesis = "sha256('in.ubertruck.audit-chain.v1')"
+    before = f"lag(chain_digest, 1, {genesis}) OVER (ORDER BY seq) AS before"
+    moment = "int8send((extract(epoch FROM sealed_at) * 1000000)::bigint)"
+    reckoned = text(
+        f"SELECT count(*) FROM (SELECT *, {before} FROM audit_seals) AS seals "  # noqa: S608 - constants
+        f"WHERE chain_digest = sha256(before || int8send(seq) || {moment} || row_digest)"
+    )
+    async with audit.database.begin() as session:
+        assert await session.scalar(reckoned) == 3
 
 
 async def test_an_empty_audit_is_in_order(audit: SealedAudit) -> None:
@@ -100,6 +145,14 @@ async def test_in_a_long_table_new_rows_come_at_once_and_old_ones_in_turn(
         await sealer.run()
     assert await audit.seals() == 24
     assert (await audit.verify()).ok
+
+
+async def test_a_backlog_is_sealed_without_a_pause(audit: SealedAudit) -> None:
+    await audit.record(40)
+    sealer = audit.sealer(batch_size=6, patrol_size=8)
+    while await sealer.run():
+        pass
+    assert await audit.seals() == 40
 
 
 async def test_many_sealers_at_once_neither_repeat_nor_skip(audit: SealedAudit) -> None:

@@ -37,4 +37,6 @@ async def _maintain(database: Database, name: str) -> None:
     async with database.begin() as session:
         counts = (await session.execute(select(upkeep))).mappings().one()
     if any(counts.values()):
-        logger.info("partitions maintained", extra={"table": name, **counts})
+        # A log record has a `created` of its own, which must not be overwritten.
+        facts = {f"partitions_{what}": count for what, count in counts.items()}
+        logger.info("partitions maintained", extra={"table": name, **facts})

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import Select, exists, func, insert, select
+from sqlalchemy import ColumnElement, and_, exists, func, insert, not_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.audit_anchor import FileAnchor
@@ -29,8 +29,9 @@ from chassis.db import Database
 
 # The same in every service: the lock is held within one database.
 _LOCK = int.from_bytes(b"sealer", "big")
-_SLACK_MILLISECONDS = 10 * 60 * 1000
+_SLACK_MILLISECONDS = 60 * 1000
 _LOWEST = uuid.UUID(int=0)
+_HIGHEST = uuid.UUID(int=2**128 - 1)
 
 
 class ChainBroken(Exception):
@@ -47,11 +48,12 @@ class Sealer:
         anchor: FileAnchor,
         audited: Audited = AUDIT_LOG,
         batch_size: int = 500,
-        patrol_size: int = 20_000,
+        patrol_size: int = 2_000,
     ) -> None:
         self._database = database
         self._anchor = anchor
-        self._audited = audited
+        self._source = audited.source()
+        self._key = audited.key_of(self._source)
         self._batch_size = batch_size
         self._patrol_size = patrol_size
         self._patrolled = _LOWEST
@@ -78,34 +80,28 @@ class Sealer:
 
     async def _pending(self, session: AsyncSession, now: datetime) -> dict[uuid.UUID, str]:
         """Unsealed rows of one stretch of the table, going round, and of its newest part."""
-        low = self._patrolled
-        high = await session.scalar(self._stretch_end(low))
-        rows = await self._unsealed(session, low, high, self._batch_size)
-        if len(rows) == self._batch_size:
-            return rows
-        self._patrolled = high or _LOWEST
-        floor = await _frontier(session, now)
-        if high is not None or floor < low:
-            rows |= await self._unsealed(session, floor, None, self._batch_size - len(rows))
+        low, key = self._patrolled, self._key
+        high = await session.scalar(
+            select(key).where(key > low).order_by(key).offset(self._patrol_size).limit(1)
+        )
+        stretch = and_(key > low, key <= (high or _HIGHEST))
+        rows = await self._unsealed(session, stretch, self._batch_size)
+        left = self._batch_size - len(rows)
+        if left:
+            self._patrolled = high or _LOWEST
+            newest = and_(key > await _frontier(session, now), not_(stretch))
+            rows |= await self._unsealed(session, newest, left)
         return rows
 
-    def _stretch_end(self, low: uuid.UUID) -> Select[uuid.UUID]:
-        key = self._audited.key_of(self._audited.source())
-        return select(key).where(key > low).order_by(key).offset(self._patrol_size).limit(1)
-
     async def _unsealed(
-        self, session: AsyncSession, low: uuid.UUID, high: uuid.UUID | None, limit: int
+        self, session: AsyncSession, where: ColumnElement[bool], limit: int
     ) -> dict[uuid.UUID, str]:
-        source = self._audited.source()
-        key = self._audited.key_of(source)
         query = (
-            select(key, normal_form(source))
-            .where(key > low, ~exists().where(SEALS.c.audit_id == key))
-            .order_by(key)
+            select(self._key, normal_form(self._source))
+            .where(where, ~exists().where(SEALS.c.audit_id == self._key))
+            .order_by(self._key)
             .limit(limit)
         )
-        if high is not None:
-            query = query.where(key <= high)
         return dict((await session.execute(query)).all())
 
 
@@ -141,7 +137,7 @@ async def _compare(session: AsyncSession, anchored: Link, head: Link) -> None:
 
 
 async def _frontier(session: AsyncSession, now: datetime) -> uuid.UUID:
-    """A key below which nearly everything is sealed: ten minutes before the newest sealed one."""
+    """A key below which nearly everything is sealed: a minute before the newest sealed one."""
     newest = select(SEALS.c.audit_id).order_by(SEALS.c.audit_id.desc()).limit(1)
     key = await session.scalar(newest) or _LOWEST
     latest = min(key.int >> 80, microseconds(now) // 1000)
