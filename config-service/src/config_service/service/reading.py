@@ -3,9 +3,23 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, String, and_, any_, cast, insert, literal, or_, select
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Integer,
+    Select,
+    String,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    insert,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from chassis.etags import IfNoneMatch
 from config_service.addresses import Address
@@ -15,7 +29,9 @@ from config_service.errors import ConfigurationNotFound, VersionNotFound
 from config_service.models import ADDRESS, ConfigurationAudit, ConfigurationDeletion
 from config_service.models import ConfigurationVersion as Version
 from config_service.preconditions import etag_of
-from config_service.service.trail import Resource, first_columns, note
+from config_service.service.trail import FIRST_COLUMNS, Resource, first_columns, note
+
+Predicate = ColumnElement[bool] | InstrumentedAttribute[bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,34 +113,37 @@ def is_at(address: Address) -> ColumnElement[bool]:
 async def _read(
     session: AsyncSession, address: Address, caller: Caller, seen: IfNoneMatch, version: int | None
 ) -> Content | None:
-    statement = _reading(address, caller, seen, version)
-    row = (await session.execute(statement)).one_or_none()
+    resource: Resource = "value" if version is None else "version"
+    parameters = first_columns(caller, address, "ACCESS", resource) | {
+        "tags": sorted(seen.tags),
+        "anything": seen.anything,
+    }
+    if version is not None:
+        parameters["version"] = version
+    statement = _ACTIVE if version is None else _VERSION
+    row = (await session.execute(statement, parameters)).one_or_none()
     if row is None:
         return None
     number, checksum, created_at, data, is_known = row
     return Content(number, checksum, created_at, None if is_known else data)
 
 
-def _reading(
-    address: Address, caller: Caller, seen: IfNoneMatch, version: int | None
-) -> Select[int, str, datetime, JsonObject, bool]:
+def _reading(wanted: Predicate) -> Select[int, str, datetime, JsonObject, bool]:
     """One statement that reads the content and, unless the caller has it already, says so."""
-    wanted = Version.is_active if version is None else Version.version_number == version
+    columns = ConfigurationAudit.__table__.c
+    noted = {name: bindparam(name, type_=columns[name].type) for name in FIRST_COLUMNS}
     found = (
         select(Version.version_number, Version.checksum, Version.created_at, Version.config_data)
-        .where(is_at(address), wanted)
+        .where(*(getattr(Version, name) == noted[name] for name in ADDRESS), wanted)
         .cte("found")
     )
     tag = cast(found.c.version_number, String).concat("-").concat(found.c.checksum)
-    tags = literal(sorted(seen.tags), ARRAY(String))
-    is_known = or_(literal(seen.anything), tag == any_(tags))
-    resource: Resource = "value" if version is None else "version"
-    columns = first_columns(caller, address, "ACCESS", resource)
-    types = ConfigurationAudit.__table__.c
-    values = [literal(value, types[name].type) for name, value in columns.items()]
-    noted = insert(ConfigurationAudit).from_select(
-        [*columns, "checksum", "version_number"],
-        select(*values, found.c.checksum, found.c.version_number).where(~is_known),
+    is_known = or_(
+        bindparam("anything", type_=Boolean), tag == any_(bindparam("tags", type_=ARRAY(String)))
+    )
+    note = insert(ConfigurationAudit).from_select(
+        [*noted, "checksum", "version_number"],
+        select(*noted.values(), found.c.checksum, found.c.version_number).where(~is_known),
     )
     return select(
         found.c.version_number,
@@ -132,4 +151,9 @@ def _reading(
         found.c.created_at,
         found.c.config_data,
         is_known,
-    ).add_cte(noted.cte("noted"))
+    ).add_cte(note.cte("note"))
+
+
+# Built once: building such a statement takes longer than running it.
+_ACTIVE = _reading(Version.is_active)
+_VERSION = _reading(Version.version_number == bindparam("version", type_=Integer))

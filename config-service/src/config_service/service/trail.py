@@ -1,6 +1,6 @@
 """The audit of this service: one row for what was done, read or refused, in its transaction."""
 
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from sqlalchemy import insert
@@ -13,10 +13,22 @@ from config_service.addresses import Address
 from config_service.callers import Caller
 from config_service.documents import JsonObject
 from config_service.errors import ApprovalRefused
-from config_service.models import ConfigurationAudit
+from config_service.models import ADDRESS, ConfigurationAudit
 
 Action = Literal["CREATE", "UPDATE", "DELETE", "ACCESS", "PROPOSE", "APPROVE"]
 Resource = Literal["value", "version", "history", "proposal"]
+
+FIRST_COLUMNS: Final = (
+    "audit_id",
+    *ADDRESS,
+    "action",
+    "resource",
+    "user_id",
+    "ip_address",
+    "trace_id",
+)
+
+_INSERT = insert(ConfigurationAudit.metadata.tables[ConfigurationAudit.__tablename__])
 
 
 async def note(
@@ -47,13 +59,13 @@ async def note(
         "proposal_id": proposal_id,
         "approved_by": approved_by,
     }
-    await session.execute(insert(ConfigurationAudit).values(row))
+    await session.execute(_INSERT, row)
 
 
 def first_columns(
     caller: Caller, address: Address, action: Action, resource: Resource
 ) -> dict[str, object]:
-    """The columns that every row has: who did what to what, from where."""
+    """`FIRST_COLUMNS`, which every row has: who did what to what, from where."""
     return {
         "audit_id": new_id(),
         **address.columns(),
