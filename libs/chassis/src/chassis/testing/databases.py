@@ -14,7 +14,6 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import chassis
-from chassis.migrations import migrations_folder, upgrade
 from chassis.provisioning import Roles, administrate, provision, restrict_database, roles_of
 
 PASSWORD = "test"  # noqa: S105 - of databases that live for one test
@@ -48,6 +47,8 @@ class Recipe:
 
 def alembic_recipe(service: str) -> Recipe:
     """The service's migrations up to the newest."""
+    # Alembic is slow to import, and most runs of a part of the tests need no database.
+    from chassis.migrations import migrations_folder, upgrade
 
     async def migrate(url: str) -> None:
         await upgrade(service, url)
