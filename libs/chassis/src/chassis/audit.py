@@ -71,7 +71,7 @@ def audit_seals_table(metadata: MetaData, *, sealed: str = "audit_log.id") -> Ta
         Column("chain_digest", LargeBinary(32), nullable=False),
         Column("sealed_at", DateTime(timezone=True), nullable=False),
         UniqueConstraint("audit_id"),
-        CheckConstraint("seq > 0", name="seq_positive"),
+        CheckConstraint("seq > 0", name="seq"),
     )
 
 
