@@ -44,7 +44,7 @@ from chassis.errors import (
     problems,
 )
 from chassis.etags import IfMatch, etag
-from chassis.idempotency import IdempotentRoute, KeyInFlight, KeyReused
+from chassis.idempotency import KEY_HEADER, IdempotentRoute, KeyInFlight, KeyReused
 from chassis.pagination import BadCursor, Page
 from chassis.source import client_address
 
@@ -84,6 +84,18 @@ _ETAG: dict[str, Any] = {
     }
 }
 
+_KEY: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": KEY_HEADER,
+            "in": "header",
+            "required": False,
+            "description": "Yours to choose: sent again with the same body it gets the same answer",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+        }
+    ]
+}
+
 router = APIRouter(prefix="/v1", route_class=IdempotentRoute)
 
 
@@ -92,6 +104,7 @@ router = APIRouter(prefix="/v1", route_class=IdempotentRoute)
     operation_id="createQuote",
     tags=["quotes"],
     responses=problems(*_POSTS, *_PRICES),
+    openapi_extra=_KEY,
 )
 async def create_quote(
     request: TransportRequest, grant: MayCreate, session: Session, offering: Offering
@@ -116,6 +129,7 @@ async def create_quote(
     operation_id="createBooking",
     tags=["bookings"],
     responses=problems(*_POSTS, *_PRICES, QuoteNotFound, QuoteExpired, QuoteUsed) | {200: _ETAG},
+    openapi_extra=_KEY,
 )
 async def create_booking(
     request: BookingRequest,
@@ -171,6 +185,7 @@ async def read_booking(
     tags=["bookings"],
     responses=problems(*_POSTS, BookingNotFound, IllegalTransition, PreconditionFailed)
     | {200: _ETAG},
+    openapi_extra=_KEY,
 )
 async def cancel_booking(
     booking_id: UUID,
@@ -180,7 +195,7 @@ async def cancel_booking(
     source: Source,
     request: CancelRequest | None = None,
     if_match: Annotated[
-        str | None, Header(description="Only if the booking still has this ETag")
+        str | None, Header(alias="If-Match", description="Only if the booking still has this ETag")
     ] = None,
 ) -> BookingOut:
     """Call a booking off.
@@ -206,6 +221,6 @@ def _tag(response: Response, version: int) -> None:
 
 def _seen(if_match: str | None) -> IfMatch | None:
     """What `If-Match` demands; without it, and with `*`, any version will do."""
-    if if_match is None or if_match.strip() == "*":
+    if if_match is None or if_match.strip() in ("", "*"):
         return None
     return IfMatch.read(if_match)

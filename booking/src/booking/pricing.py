@@ -9,7 +9,7 @@ paisa. A price travels with its basis, from which anybody can work it out again.
 from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation, localcontext
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
 from booking.surge import SurgeInputs
 
@@ -21,7 +21,9 @@ _EXACT = Context(prec=150, traps=[Inexact, InvalidOperation])
 
 # JSON has no decimals: as text they stay what they were.
 DecimalText = Annotated[
-    Decimal, PlainSerializer(lambda value: format(value, "f"), return_type=str, when_used="json")
+    Decimal,
+    PlainSerializer(lambda value: format(value, "f"), return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "decimal"}),
 ]
 
 

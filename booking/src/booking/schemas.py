@@ -1,5 +1,6 @@
 """Wire shapes. Unknown fields are refused; numbers are JSON numbers, never text."""
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from booking.tariff import Freight, decimal_of_number
 from chassis.pagination import CursorParam, Limit
 from contracts.booking import JsonNumber, Material, Money, Place
 
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 # Control characters and line breaks: nothing that an address or a reason is written with.
 _UNPRINTABLE = frozenset({"Cc", "Zl", "Zp"})
 
@@ -35,6 +37,13 @@ _UNPRINTABLE = frozenset({"Cc", "Zl", "Zp"})
 def _one_line(text: str) -> str:
     if any(unicodedata.category(character) in _UNPRINTABLE for character in text):
         raise ValueError("has control characters")
+    return text
+
+
+def _rfc_3339(text: object) -> object:
+    # pydantic would also take seconds since 1970 and dates without a time.
+    if not isinstance(text, str) or not _RFC_3339.fullmatch(text):
+        raise ValueError("must be a time with its offset, as 2026-11-24T09:30:00Z")
     return text
 
 
@@ -70,7 +79,7 @@ Quantity = Annotated[
         }
     ),
 ]
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_rfc_3339), AfterValidator(_in_utc)]
 
 
 class Strict(BaseModel):

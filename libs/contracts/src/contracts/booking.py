@@ -6,12 +6,16 @@ from enum import StrEnum
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 BOOKING_REQUESTED: Final = "in.ubertruck.booking.requested.v1"
 BOOKING_CANCELLED: Final = "in.ubertruck.booking.cancelled.v1"
 
-JsonNumber = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
+JsonNumber = Annotated[
+    Decimal,
+    PlainSerializer(float, return_type=float, when_used="json"),
+    WithJsonSchema({"type": "number"}),
+]
 
 
 class Material(StrEnum):
