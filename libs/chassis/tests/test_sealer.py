@@ -170,12 +170,12 @@ async def test_many_sealers_at_once_neither_repeat_nor_skip(audit: SealedAudit) 
 
 
 async def test_verifying_while_sealing_finds_nothing_wrong(audit: SealedAudit) -> None:
-    await audit.record(60)
+    await audit.record(24)
     sealing = asyncio.create_task(audit.seal(batch_size=2))
     while not sealing.done():
         assert (await audit.verify()).ok
     await sealing
-    assert (await audit.verify()).sealed == 60
+    assert (await audit.verify()).sealed == 24
 
 
 async def test_a_sealer_waits_for_no_other(audit: SealedAudit, superuser: Database) -> None:
