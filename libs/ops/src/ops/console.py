@@ -1,5 +1,6 @@
 """What a person sees: steps with their time, tables, sentences. Plain lines when nobody looks."""
 
+import sys
 import time
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
@@ -14,7 +15,7 @@ class Screen:
     """Where a command prints to; a terminal that went away is no reason to stop."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._console = console or _console()
         self._status = Status("", console=self._console)
         self._doing: list[str] = []
         self._began = time.monotonic()
@@ -66,3 +67,9 @@ class Screen:
     def _print(self, text: str) -> None:
         with suppress(OSError):
             self._console.print(text)
+
+
+def _console() -> Console:
+    # Nobody looks at a file through a window of 80 columns.
+    width = None if sys.stdout.isatty() else 200
+    return Console(highlight=False, soft_wrap=True, width=width)

@@ -36,6 +36,8 @@ async def serve(folder: StateFolder, handlers: Mapping[str, Handler]) -> AsyncGe
             writer.write(json.dumps(answer).encode() + b"\n")
             await writer.drain()
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
 
     server = await asyncio.start_unix_server(talk, sock=listener, limit=LONGEST_LINE)
     try:

@@ -31,6 +31,7 @@ def spec(server: EmbeddedPostgres) -> Spec:
         port=server.port,
         stop_signal=signal.SIGINT,
         grace=GRACE,
+        cleans_up=True,
     )
 
 

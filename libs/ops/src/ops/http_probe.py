@@ -29,11 +29,12 @@ async def fetch(port: int, path: str) -> bytes | None:
 
 
 async def _talk(port: int, path: str) -> bytes:
-    # HTTP/1.0: the answer is neither chunked nor compressed, and ends with the connection.
-    request = f"GET {path} HTTP/1.0\r\nhost: {LOOPBACK}\r\n\r\n"
+    # Our services send short answers whole, never chunked, and the connection ends after this one.
+    request = f"GET {path} HTTP/1.1\r\nhost: {LOOPBACK}\r\nconnection: close\r\n\r\n"
     reader, writer = await asyncio.open_connection(LOOPBACK, port)
     try:
         writer.write(request.encode())
         return await reader.read(LARGEST)
     finally:
         writer.close()
+        await writer.wait_closed()

@@ -35,7 +35,8 @@ class Spec:
     """What a process is.
 
     `launch` starts it (OSError or OpsError when that fails), `ready` asks whether it is of use yet,
-    `port` is where it serves, `grace` the seconds that it may take to end.
+    `port` is where it serves, `grace` the seconds that it may take to end. One that `cleans_up`
+    finds what an earlier run of its own left behind; others are ended by us.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Spec:
     port: int | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     grace: float = 10.0
+    cleans_up: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,11 @@ def site_of(folder: StateFolder) -> StateFolder:
     return StateFolder(folder.root / "restoring")
 
 
+def is_due(folder: StateFolder) -> bool:
+    """Whether a restore was interrupted."""
+    return site_of(folder).root.exists()
+
+
 def say_whole(site: StateFolder) -> None:
     """From here on the restore counts as done, whatever happens to us."""
     write_atomically(_mark(site), b"")

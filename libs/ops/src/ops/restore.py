@@ -27,6 +27,7 @@ def restore(folder: StateFolder, source: Path, *, force: bool) -> None:
     folder.prepare()
     with folder.lock():
         stale.end_leftovers(folder)
+        database.server_of(folder, None).stop()
         replace_if_whole(folder)
         if folder.postgres.exists() and not force:
             raise OpsError(f"{folder.root} holds data already. Replace them with --force.", code=2)

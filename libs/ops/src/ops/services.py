@@ -1,9 +1,13 @@
 """The services of the platform as processes: an api for requests and a worker for each."""
 
+import json
+import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import quote
+
+import psutil
 
 from ops.child import Command, launcher
 from ops.credentials import Credentials, ensure
@@ -123,6 +127,7 @@ class Layout:
             "LOG_FORMAT": "json",
         }
         if service is AUTH:
+            settings["ADMIN_NETWORKS"] = json.dumps(_addresses_of_this_machine())
             settings["MASTER_KEY_FILE"] = str(self.credentials.master_key_file)
         if service.client is not None:
             settings["CLIENT_ID"] = service.client
@@ -174,3 +179,15 @@ class Layout:
         password = quote(self.credentials.database[role])
         where = f"{LOOPBACK}:{self.ports['postgres']}"
         return f"postgresql+asyncpg://{role}:{password}@{where}/{service.name}"
+
+
+def _addresses_of_this_machine() -> list[str]:
+    # The edge listens on loopback only, so every caller is local; but Envoy says of a caller from
+    # loopback that it comes from the machine's own address.
+    interfaces = psutil.net_if_addrs().values()
+    addresses = [address for interface in interfaces for address in interface]
+    return [
+        address.address.partition("%")[0]
+        for address in addresses
+        if address.family in (socket.AF_INET, socket.AF_INET6)
+    ]

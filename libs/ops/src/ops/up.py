@@ -2,7 +2,7 @@
 
 import asyncio
 
-from ops import control, edge, handlers, memory, ports, replacing, stale
+from ops import control, database, edge, handlers, memory, ports, replacing, stale
 from ops.console import Screen
 from ops.errors import OpsError
 from ops.people import everybody
@@ -22,10 +22,12 @@ def up(folder: StateFolder, port: int, screen: Screen) -> int:
     """
     folder.prepare()
     with folder.lock():
-        replacing.replace_if_whole(folder)
         leftovers = stale.end_leftovers(folder)
         if leftovers:
             screen.say(f"Ended what an earlier run left behind: {', '.join(leftovers)}")
+        if replacing.is_due(folder):
+            database.server_of(folder, None).stop()
+            replacing.replace_if_whole(folder)
         chosen = port or ports.allot([edge.NAME], folder.ports_file)[edge.NAME]
         ports.require_free(chosen)
         return asyncio.run(_run(folder, chosen, screen))
@@ -60,6 +62,7 @@ def _show(platform: Platform) -> None:
     screen.table(["", "Address"], _addresses(platform))
     screen.say("")
     screen.table(["Demo user", "Password", "Company", "Roles", "Second factor"], _people())
+    screen.say("Tokens: ubertruck token --as shipper   Codes: ubertruck code --as operator")
     screen.say("")
     processes = memory.ours()
     total = memory.proportional_set_size(processes) / memory.MIB
@@ -87,7 +90,7 @@ def _people() -> list[tuple[str, str, str, str, str]]:
             person.password,
             person.company.name,
             ", ".join(person.roles),
-            f"ubertruck code --as {person.alias}" if person.has_second_factor else "",
+            "a code" if person.has_second_factor else "",
         )
         for person in everybody()
     ]

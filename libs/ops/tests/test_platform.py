@@ -1,0 +1,237 @@
+"""The whole platform, real from Envoy to Postgres, in one long story: starting it takes seconds.
+
+Each step is a function of its own; the test at the end is their order.
+"""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from ops import database, stale
+from ops.state import StateFolder
+
+from .driver import Driver
+from .support import eventually
+
+TRANSPORT = {
+    "pickup_location": {"lat": 21.2514, "lng": 81.6296, "address": "Siltara Yard 4, Raipur"},
+    "drop_location": {"lat": 21.1458, "lng": 79.0882, "address": "Butibori Plant 2, Nagpur"},
+    "material_type": "coal",
+    "quantity_mt": 120.5,
+}
+LIMIT_MIB = 900
+PROCESSES = {
+    "postgres",
+    "edge",
+    *(f"{service}-blue-1" for service in ("auth", "config", "booking")),
+    *(f"{service}-worker" for service in ("auth", "config", "booking")),
+}
+
+
+@pytest.fixture
+def driver(tmp_path: Path) -> Iterator[Driver]:
+    """A platform that was never started."""
+    found = Driver(tmp_path / ".ubertruck", tmp_path / "up.txt")
+    yield found
+    found.close()
+
+
+def book(driver: Driver, key: str) -> dict[str, Any]:
+    quote = driver.request("POST", "/v1/quotes", json=TRANSPORT).raise_for_status().json()
+    answer = driver.request(
+        "POST",
+        "/v1/booking",
+        json={"quote_id": quote["quote_id"]},
+        headers={"idempotency-key": key},
+    )
+    booking: dict[str, Any] = answer.raise_for_status().json()
+    assert booking["price"] == quote["price"]
+    return booking
+
+
+def listed(driver: Driver) -> set[str]:
+    page = driver.request("GET", "/v1/booking?limit=100").raise_for_status().json()
+    return {booking["booking_id"] for booking in page["items"]}
+
+
+def it_shows_its_steps_and_figures(driver: Driver) -> None:
+    printed = driver.printed
+    for step in ("Starting Postgres", "Starting the services", "Starting the edge"):
+        assert re.search(rf"{step} +\d+\.\d s", printed)
+    assert "shipper@demo" in printed
+    figures = re.search(r"Up in (\d+\.\d) s; (\d+) processes use (\d+) MiB", printed)
+    assert figures is not None
+    assert int(figures[3]) < LIMIT_MIB
+
+
+def everything_is_ready(driver: Driver) -> None:
+    status = driver.status()
+    assert set(status) == PROCESSES
+    assert {row["state"] for row in status.values()} == {"ready"}
+    assert all(row["memory"] > 0 for row in status.values())
+    assert "booking-blue-1" in driver.do("status")
+
+
+def a_shipper_books_and_cancels(driver: Driver) -> None:
+    key = str(uuid4())
+    booking = book(driver, key)
+    again = driver.request(
+        "POST",
+        "/v1/booking",
+        json={"quote_id": booking["quote_id"]},
+        headers={"idempotency-key": key},
+    )
+    assert again.json() == booking
+    path = f"/v1/booking/{booking['booking_id']}"
+    assert driver.request("GET", path).json()["status"] == "requested"
+    assert booking["booking_id"] in listed(driver)
+    assert driver.request("POST", f"{path}/cancel").json()["status"] == "cancelled"
+    assert driver.request("POST", f"{path}/cancel").status_code == 409
+
+
+def each_demo_user_gets_a_token(driver: Driver) -> None:
+    for alias in ("fleet", "driver", "operator", "admin"):
+        me = driver.request("GET", "/auth/me", alias)
+        assert me.json()["username"] == f"{alias}@demo"
+    assert re.fullmatch(r"\d{6}\n", driver.do("code", "--as", "finance"))
+    assert "no demo user nobody" in driver.do("token", "--as", "nobody", code=2)
+
+
+def the_demo_can_be_pasted(driver: Driver) -> None:
+    shown = driver.do("demo")
+    commands = re.findall(r"^(TOKEN=.*|curl (?:.*\\\n)*.*)$", shown, re.MULTILINE)
+    assert len(commands) == 6
+    if shutil.which("curl") is None:
+        return
+    pasted = "\n".join(command.replace("curl -sS", "curl -sS --fail") for command in commands)
+    result = subprocess.run(
+        ["/bin/sh", "-e"], input=pasted, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    booked = re.findall(r'"booking_id": "([0-9a-f-]{36})"', shown)
+    assert f'"booking_id":"{booked[0]}"' in result.stdout, "repeating it books nothing twice"
+
+
+def its_documents_are_there(driver: Driver) -> None:
+    assert "Ubertruck" in driver.request("GET", "/docs").text
+    for service in ("auth", "config", "booking"):
+        assert driver.request("GET", f"/docs/{service}.json").json()["openapi"].startswith("3.")
+
+
+def logs_are_kept(driver: Driver) -> None:
+    assert '"message":"ready"' in driver.do("logs", "booking-blue-1")
+    assert "booking-worker: " in driver.do("logs", "booking", "-n", "1")
+
+
+def a_second_one_is_refused(driver: Driver) -> None:
+    assert "already runs on" in driver.do("up", code=1)
+    assert "already runs on" in driver.do("restore", "/nowhere", code=1)
+
+
+def it_does_without_its_neighbours(driver: Driver) -> None:
+    for process in ("config-blue-1", "auth-blue-1"):
+        driver.do("stop", process)
+    driver.do("restart", "edge")
+    states = {name: row["state"] for name, row in driver.status().items()}
+    assert (states["auth-blue-1"], states["edge"]) == ("stopped", "ready")
+    book(driver, str(uuid4()))
+    driver.do("restart", "booking-blue-1")
+    book(driver, str(uuid4()))
+    for process in ("config-blue-1", "auth-blue-1"):
+        driver.do("start", process)
+
+
+async def a_crashed_service_comes_back(driver: Driver) -> None:
+    pid = driver.status()["booking-blue-1"]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    driver.await_output("booking-blue-1 ended (signal SIGKILL); it is started again in")
+    await eventually(lambda: driver.status()["booking-blue-1"]["state"] == "ready", seconds=60)
+    assert driver.status()["booking-blue-1"]["restarts"] == 1
+    book(driver, str(uuid4()))
+
+
+async def it_survives_an_absence_of_postgres(driver: Driver) -> None:
+    before = {name: row["pid"] for name, row in driver.status().items() if name != "postgres"}
+    driver.do("stop", "postgres")
+    refusal = driver.request("POST", "/v1/quotes", json=TRANSPORT)
+    assert refusal.status_code == 503
+    assert refusal.headers["content-type"] == "application/problem+json"
+    assert driver.status()["booking-blue-1"]["state"] == "unready"
+    driver.do("start", "postgres")
+    book(driver, str(uuid4()))
+    after = {name: row["pid"] for name, row in driver.status().items() if name != "postgres"}
+    assert after == before
+
+
+def its_audit_is_whole(driver: Driver) -> None:
+    verdict = driver.do("audit", "verify")
+    assert verdict.count(": whole; ") == 3
+
+
+def keys_are_rotated(driver: Driver) -> None:
+    before = driver.request("GET", "/auth/jwks.json").json()["keys"]
+    assert "is published" in driver.do("keys", "rotate")
+    driver.do("restart", "auth-blue-1")
+    assert len(driver.request("GET", "/auth/jwks.json").json()["keys"]) == len(before) + 1
+
+
+def it_stops_and_leaves_nothing(driver: Driver) -> None:
+    assert driver.processes()
+    assert driver.end(signal.SIGTERM) == 0
+    assert driver.processes() == []
+    port = int(driver.url.rpartition(":")[2])
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+    assert "isn't running" in driver.do("status", code=1)
+
+
+def a_backup_brings_back_what_it_holds(driver: Driver, file: Path) -> None:
+    kept = book(driver, str(uuid4()))["booking_id"]
+    assert "MiB" in driver.do("backup", str(file))
+    lost = book(driver, str(uuid4()))["booking_id"]
+    it_stops_and_leaves_nothing(driver)
+    assert "--force" in driver.do("restore", str(file), code=2)
+    driver.do("restore", str(file), "--force")
+    driver.up()
+    bookings = listed(driver)
+    assert kept in bookings
+    assert lost not in bookings
+    book(driver, str(uuid4()))
+    its_audit_is_whole(driver)
+
+
+async def killed_it_takes_its_children_along(driver: Driver) -> None:
+    driver.end(signal.SIGKILL)
+    folder = StateFolder(driver.state)
+    await eventually(lambda: stale.end_leftovers(folder) == [])
+    await eventually(lambda: not database.server_of(folder, None).is_running)
+    assert "isn't running" in driver.do("status", code=1)
+
+
+async def test_a_platform_from_its_first_start_to_its_end(driver: Driver, tmp_path: Path) -> None:
+    driver.up()
+    it_shows_its_steps_and_figures(driver)
+    everything_is_ready(driver)
+    a_shipper_books_and_cancels(driver)
+    each_demo_user_gets_a_token(driver)
+    the_demo_can_be_pasted(driver)
+    its_documents_are_there(driver)
+    logs_are_kept(driver)
+    a_second_one_is_refused(driver)
+    it_does_without_its_neighbours(driver)
+    await a_crashed_service_comes_back(driver)
+    await it_survives_an_absence_of_postgres(driver)
+    its_audit_is_whole(driver)
+    keys_are_rotated(driver)
+    a_backup_brings_back_what_it_holds(driver, tmp_path / "backup.tar")
+    await killed_it_takes_its_children_along(driver)
