@@ -7,8 +7,8 @@ same in every service: libs/chassis/tests compares those once with the tables th
 
 import asyncio
 import importlib
+import logging
 import os
-from logging.config import fileConfig
 from typing import cast
 
 from alembic import context
@@ -94,5 +94,6 @@ if context.is_offline_mode():
 if CONNECTION in config.attributes:
     migrate(config.attributes[CONNECTION])
 else:
-    fileConfig(os.fspath(config.config_file_name or ""), disable_existing_loggers=False)
+    logging.basicConfig(format="%(levelname)s %(message)s")
+    logging.getLogger("alembic.runtime").setLevel(logging.INFO)
     asyncio.run(connect_and_migrate())

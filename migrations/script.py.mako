@@ -12,8 +12,8 @@ from alembic import op
 ${imports}
 % endif
 
-revision = ${repr(up_revision)}
-down_revision = ${repr(down_revision)}
+revision = "${up_revision}"
+down_revision = ${f'"{down_revision}"' if isinstance(down_revision, str) else repr(down_revision)}
 
 
 def upgrade() -> None:

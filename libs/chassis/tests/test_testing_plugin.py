@@ -1,3 +1,10 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -43,3 +50,49 @@ async def test_database_is_fresh_and_commits(database: TestDatabase, attempt: in
 
 def test_database_serves_synchronous_tests(database: TestDatabase) -> None:
     assert database.url.startswith("postgresql+asyncpg://chassis_runtime")
+
+
+INNER_TEST = """
+import time
+from pathlib import Path
+import pytest
+from chassis.provisioning import administrate
+
+@pytest.fixture(scope="session")
+def recipe():
+    from chassis.testing.databases import Recipe
+    async def nothing(_url): pass
+    return Recipe("inner", "empty", nothing)
+
+async def test_long(database):
+    async with administrate(database.superuser_url) as connection:
+        result = await connection.exec_driver_sql("SELECT pg_read_file('postmaster.pid')")
+        Path("started.part").write_text(result.scalar_one())
+    Path("started.part").rename("started")
+    time.sleep(60)
+"""
+
+
+def test_ctrl_c_leaves_no_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("UBERTRUCK_TEST_DATABASE_URL", raising=False)
+    monkeypatch.delenv("UBERTRUCK_TEST_POSTGRES", raising=False)
+    (tmp_path / "test_inner.py").write_text(INNER_TEST)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")
+    plugins = ["-p", "chassis.testing.plugin", "-p", "no:schemathesis", "-p", "no:cacheprovider"]
+    with subprocess.Popen(  # noqa: S603 - our own tests
+        [sys.executable, "-m", "pytest", *plugins, "-n", "1", "test_inner.py"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as run:
+        while not (tmp_path / "started").exists():
+            assert run.poll() is None, run.communicate()[0].decode()
+            time.sleep(0.05)
+        pid, folder = (tmp_path / "started").read_text().splitlines()[:2]
+        # The whole group, as a terminal does it.
+        os.killpg(run.pid, signal.SIGINT)
+        output = run.communicate()[0].decode()
+    assert "KeyboardInterrupt" in output
+    assert not Path(f"/proc/{pid}/cwd").exists()
+    assert not Path(folder).exists()

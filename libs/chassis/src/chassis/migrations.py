@@ -14,6 +14,7 @@ from typing import TextIO
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, NullPool, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -38,15 +39,18 @@ def alembic_config(
 ) -> Config:
     """The service's section of `alembic.ini`, over a connection that is open already.
 
-    Without a connection it only serves to read the revisions.
-    `compare` loads the service's models too, for commands that compare them with the database.
+    Without a connection it only serves to read the revisions. `compare` loads the service's models
+    too, for commands that compare them with the database. Raises alembic's `CommandError` for a
+    service without migrations.
     """
-    return Config(
-        migrations_folder() / "alembic.ini",
-        ini_section=service,
-        stdout=output,
-        attributes={COMPARE: compare, **({} if connection is None else {CONNECTION: connection})},
-    )
+    path = migrations_folder() / "alembic.ini"
+    config = Config(path, ini_section=service, stdout=output)
+    if not config.file_config.has_section(service):
+        raise CommandError(f"{path} has no section [{service}].")
+    config.attributes[COMPARE] = compare
+    if connection is not None:
+        config.attributes[CONNECTION] = connection
+    return config
 
 
 async def upgrade(service: str, url: str, revision: str = "head") -> None:

@@ -53,7 +53,7 @@ def end(pid: int, number: signal.Signals) -> None:
 def _pid_file(data_dir: Path) -> list[str]:
     try:
         return (data_dir / "postmaster.pid").read_text().split("\n")
-    except FileNotFoundError:
+    except OSError:
         return [""]
 
 
