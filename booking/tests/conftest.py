@@ -3,6 +3,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import httpx
 import pytest
+from hypothesis import settings
 
 from booking.app import create_app
 from booking.settings import BookingSettings
@@ -11,6 +12,10 @@ from chassis.testing.client import client_for
 from chassis.testing.issuer import Issuer
 
 from .factories import SHIPPER, Caller, FakeSource
+
+# How fast an example runs says nothing on a machine that does other things too.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 NewClient = Callable[[Database], AbstractAsyncContextManager[httpx.AsyncClient]]
 

@@ -29,7 +29,8 @@ async def test_calls_off(shipper: Caller, session: AsyncSession) -> None:
 
 async def test_tells_of_it_and_is_audited(shipper: Caller, session: AsyncSession) -> None:
     booking_id = (await shipper.book())["booking_id"]
-    await shipper.cancel(booking_id, reason="Rain")
+    path = f"/v1/booking/{booking_id}/cancel"
+    await shipper.post(path, {"reason": "Rain"}, X_Forwarded_For="192.0.2.1, 203.0.113.7")
     [_, event] = await events_of(session, booking_id)
     assert event["type"] == BOOKING_CANCELLED
     assert event["aggregate_version"] == 2
@@ -40,6 +41,7 @@ async def test_tells_of_it_and_is_audited(shipper: Caller, session: AsyncSession
     [row] = audit.mappings()
     assert (row["action"], row["target"]) == ("booking.cancel", f"booking/{booking_id}")
     assert (row["actor"], row["tenant_id"]) == (str(shipper.subject), shipper.tenant_id)
+    assert str(row["source_ip"]) == "203.0.113.7"
 
 
 async def test_needs_no_reason(shipper: Caller) -> None:
