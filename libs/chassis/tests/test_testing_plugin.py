@@ -69,18 +69,24 @@ async def test_long(database):
         result = await connection.exec_driver_sql("SELECT pg_read_file('postmaster.pid')")
         Path("started.part").write_text(result.scalar_one())
     Path("started.part").rename("started")
-    time.sleep(60)
+    while not Path("interrupted").exists():
+        time.sleep(0.05)
 """
 
 
-def test_ctrl_c_leaves_no_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("workers", ["0", pytest.param("1", marks=pytest.mark.nightly)])
+def test_ctrl_c_leaves_no_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: str
+) -> None:
     monkeypatch.delenv("UBERTRUCK_TEST_DATABASE_URL", raising=False)
     monkeypatch.delenv("UBERTRUCK_TEST_POSTGRES", raising=False)
     (tmp_path / "test_inner.py").write_text(INNER_TEST)
-    (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")
-    plugins = ["-p", "chassis.testing.plugin", "-p", "no:schemathesis", "-p", "no:cacheprovider"]
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
+    )
+    plugins = ["-p", "chassis.testing.plugin", "-p", "no:schemathesis"]
     with subprocess.Popen(  # noqa: S603 - our own tests
-        [sys.executable, "-m", "pytest", *plugins, "-n", "1", "test_inner.py"],
+        [sys.executable, "-m", "pytest", *plugins, "-n", workers, "test_inner.py"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -92,6 +98,7 @@ def test_ctrl_c_leaves_no_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         pid, folder = (tmp_path / "started").read_text().splitlines()[:2]
         # The whole group, as a terminal does it.
         os.killpg(run.pid, signal.SIGINT)
+        (tmp_path / "interrupted").touch()
         output = run.communicate()[0].decode()
     assert "KeyboardInterrupt" in output
     assert not Path(f"/proc/{pid}/cwd").exists()
