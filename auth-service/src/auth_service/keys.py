@@ -22,8 +22,8 @@ from chassis.tokens import Key, Signer, build_key
 logger = logging.getLogger(__name__)
 
 PURPOSE: Final = "signing key"
-_LOOK_SECONDS: Final = 5.0
-_FORCED_LOOK_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 5.0
+FORCED_LOOK_SECONDS: Final = 1.0
 
 
 class NoSigningKey(Unavailable):
@@ -57,11 +57,11 @@ class SigningKeys:
 
     async def refresh(self) -> None:
         """Look for an unknown key id; at most once a second, whoever asks."""
-        await self._look(_FORCED_LOOK_SECONDS)
+        await self._look(FORCED_LOOK_SECONDS)
 
     async def freshen(self) -> None:
         """Look again if the last look is some seconds ago."""
-        await self._look(_LOOK_SECONDS)
+        await self._look(LOOK_SECONDS)
 
     async def look(self) -> None:
         """Look now."""

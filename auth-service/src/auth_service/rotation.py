@@ -20,8 +20,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from auth_service.keys import PURPOSE, SigningKeys, signing_key
 from auth_service.models import SigningKey
 from auth_service.realm import Realm
-from auth_service.settings import AuthSettings
-from auth_service.vault import Vault
 from chassis.audit import record_audit
 from chassis.tokens import public_jwk
 
@@ -49,25 +47,27 @@ async def fresh_keys(realm: Realm) -> SigningKeys:
 
 async def _make_first(realm: Realm) -> None:
     """Make the first key unless there is one; several processes may start at once."""
-    now = realm.clock()
-    key = await _new_key(realm.vault, realm.settings, now=now, activates_at=now)
+    key = await _new_key(realm)
     async with realm.database.begin() as tx:
         await _lock(tx)
         if not await _keys(tx):
+            key.created_at = key.activates_at = realm.clock()
             tx.add(key)
             await _audit(tx, "key.create", key)
 
 
 async def rotate(*, realm: Realm, activate_in: timedelta = ACTIVATE_IN) -> SigningKey:
     """Publish a new key that signs after `activate_in`; the others retire when it is safe."""
-    now, settings = realm.clock(), realm.settings
-    key = await _new_key(realm.vault, settings, now=now, activates_at=now + activate_in)
+    key = await _new_key(realm)
     async with realm.database.begin() as tx:
         await _lock(tx)
         others = await _keys(tx)
+        # Counted from now, when it is published, and not from when its making began.
+        key.created_at = realm.clock()
         # A key that waits for its turn keeps it: turns are taken in the order of rotations.
-        key.activates_at = max([key.activates_at, *(other.activates_at for other in others)])
-        last_use = key.activates_at + timedelta(seconds=settings.access_token_seconds)
+        turns = [other.activates_at for other in others]
+        key.activates_at = max([key.created_at + activate_in, *turns])
+        last_use = key.activates_at + timedelta(seconds=realm.settings.access_token_seconds)
         for other in others:
             other.retires_at = other.retires_at or last_use + _OVERLAP
         tx.add(key)
@@ -118,18 +118,10 @@ async def _audit(tx: AsyncSession, action: str, key: SigningKey) -> None:
     await record_audit(tx, actor=_ACTOR, action=action, target=f"signing-key/{key.kid}")
 
 
-async def _new_key(
-    vault: Vault, settings: AuthSettings, *, now: datetime, activates_at: datetime
-) -> SigningKey:
-    private, jwk = await asyncio.to_thread(_generate, settings.signing_key_bits)
-    return SigningKey(
-        kid=jwk["kid"],
-        sealed_private=vault.seal(private, purpose=PURPOSE, owner=jwk["kid"]),
-        public_jwk=jwk,
-        created_at=now,
-        activates_at=activates_at,
-        retires_at=None,
-    )
+async def _new_key(realm: Realm) -> SigningKey:
+    private, jwk = await asyncio.to_thread(_generate, realm.settings.signing_key_bits)
+    sealed = realm.vault.seal(private, purpose=PURPOSE, owner=jwk["kid"])
+    return SigningKey(kid=jwk["kid"], sealed_private=sealed, public_jwk=jwk)
 
 
 def _generate(bits: int) -> tuple[bytes, dict[str, Any]]:
