@@ -4,8 +4,9 @@ import asyncio
 import hashlib
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -45,6 +46,7 @@ class Recipe:
     migrate: Callable[[str], Awaitable[None]]
 
 
+@lru_cache
 def alembic_recipe(service: str) -> Recipe:
     """The service's migrations up to the newest."""
     # Alembic is slow to import, and most runs of a part of the tests need no database.
@@ -79,6 +81,7 @@ class TestServer:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._stack = AsyncExitStack()
+        self._templates: dict[tuple[str, str], str] = {}
         self._admin = self._run(self._stack.enter_async_context(administrate(superuser_url)))
 
     def close(self) -> None:
@@ -90,7 +93,10 @@ class TestServer:
 
     def ensure_template(self, recipe: Recipe) -> str:
         """The name of the recipe's template, made now if no process has made it before."""
-        return self._run(self._ensure_template(recipe))
+        key = (recipe.service, recipe.digest)
+        if key not in self._templates:
+            self._templates[key] = self._run(self._ensure_template(recipe))
+        return self._templates[key]
 
     @contextmanager
     def cloned(self, template: str, service: str) -> Generator[TestDatabase]:
@@ -147,6 +153,29 @@ class TestServer:
             f'OWNER "{roles.migrator}"'
         )
         await restrict_database(self._admin, name, roles)
+
+
+class SharedDatabases:
+    """One copy of each service's template, dropped at the end."""
+
+    def __init__(self, server: TestServer) -> None:
+        self._server = server
+        self._stack = ExitStack()
+        self._databases: dict[str, TestDatabase] = {}
+
+    def __enter__(self) -> "SharedDatabases":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stack.close()
+
+    def of(self, recipe: Recipe) -> TestDatabase:
+        """The service's database, made at first asking."""
+        template = self._server.ensure_template(recipe)
+        if template not in self._databases:
+            cloned = self._server.cloned(template, recipe.service)
+            self._databases[template] = self._stack.enter_context(cloned)
+        return self._databases[template]
 
 
 async def _drop(server: AsyncConnection, name: str) -> None:

@@ -24,7 +24,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_e
 
 from chassis.db import Database
 from chassis.embedded import EmbeddedPostgres
-from chassis.testing.databases import Recipe, TestDatabase, TestServer, alembic_recipe
+from chassis.testing.databases import (
+    Recipe,
+    SharedDatabases,
+    TestDatabase,
+    TestServer,
+    alembic_recipe,
+)
 from chassis.testing.plugin import find_superuser_url
 from chassis.testing.servers import make_folder, temporary_postgres
 
@@ -49,13 +55,17 @@ def service_name() -> str:
     pytest.fail("This member has no database: override the fixture service_name in its conftest.")
 
 
-@pytest.fixture(scope="session")
+# What depends on `service_name` is made anew for each test: pytest would keep the first service's
+# for the whole session. What is slow to make is kept by `test_server` and `shared_databases`.
+
+
+@pytest.fixture
 def recipe(service_name: str) -> Recipe:
     """How the service's database is made."""
     return alembic_recipe(service_name)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def template(test_server: TestServer, recipe: Recipe) -> str:
     """The name of the migrated database that others are copied from."""
     return test_server.ensure_template(recipe)
@@ -69,12 +79,16 @@ def database(test_server: TestServer, template: str, recipe: Recipe) -> Iterator
 
 
 @pytest.fixture(scope="session")
-def shared_database(
-    test_server: TestServer, template: str, recipe: Recipe
-) -> Iterator[TestDatabase]:
+def shared_databases(test_server: TestServer) -> Iterator[SharedDatabases]:
+    """One database a service, for this worker's whole session."""
+    with SharedDatabases(test_server) as databases:
+        yield databases
+
+
+@pytest.fixture
+def shared_database(shared_databases: SharedDatabases, recipe: Recipe) -> TestDatabase:
     """This worker's database, in which nothing ever commits."""
-    with test_server.cloned(template, recipe.service) as cloned:
-        yield cloned
+    return shared_databases.of(recipe)
 
 
 @pytest.fixture
