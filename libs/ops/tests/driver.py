@@ -1,6 +1,5 @@
 """A real platform in a folder of its own, driven by the real command."""
 
-import json
 import re
 import subprocess
 import sys
@@ -12,7 +11,11 @@ from typing import Any
 
 import httpx
 
+from ops import control
+from ops.people import find
+from ops.sessions import Sessions
 from ops.stale import MARK
+from ops.state import StateFolder
 
 UBERTRUCK = Path(sys.executable).with_name("ubertruck")
 PATIENCE = 180.0
@@ -76,17 +79,21 @@ class Driver:
         assert result.returncode == code, result.stdout + result.stderr
         return result.stdout + result.stderr
 
+    def ask(self, do: str, name: str = "") -> Any:
+        """What a command would ask the platform, without the start of a command."""
+        return control.call(StateFolder(self.state), do, name=name)
+
     def status(self) -> dict[str, Mapping[str, Any]]:
         """The processes by name."""
-        rows = json.loads(self.do("status", "--json"))["processes"]
-        return {row["name"]: row for row in rows}
+        return {row["name"]: row for row in self.ask("status")["processes"]}
 
     def request(
         self, method: str, path: str, alias: str = "shipper", **options: Any
     ) -> httpx.Response:
         """A request through the edge as a demo user."""
         if alias not in self._tokens:
-            self._tokens[alias] = self.do("token", "--as", alias).strip()
+            sessions = Sessions(StateFolder(self.state), self.url)
+            self._tokens[alias] = sessions.access_token(find(alias))
         headers = {"authorization": f"Bearer {self._tokens[alias]}", **options.pop("headers", {})}
         return self._client.request(method, f"{self.url}{path}", headers=headers, **options)
 

@@ -10,7 +10,6 @@ from chassis.testing.issuer import Issuer
 from mesh.edge import edge_config
 from mesh.envoy import validate_config
 from ops import edge, keys_copy
-from ops.errors import OpsError
 from ops.services import AUTH, Layout, port_names
 
 from .scripts import folder_in
@@ -51,17 +50,6 @@ def test_a_deep_folder_does_without_the_admin_socket(tmp_path: Path) -> None:
     names = ["postgres", edge.NAME, *port_names()]
     deep = Layout.of(folder, {name: 20_000 + n for n, name in enumerate(names)})
     assert edge.describe(deep).admin is None
-
-
-def found_nothing(_name: str) -> None:
-    return None
-
-
-def test_a_missing_envoy_is_a_sentence(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mesh.envoy.find_spec", found_nothing)
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(OpsError, match=r"^Envoy is missing"):
-        edge.spec(layout, edge.describe(layout))
 
 
 def answer_with(content: bytes) -> bytes:

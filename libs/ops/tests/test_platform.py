@@ -3,6 +3,8 @@
 Each step is a function of its own; the test at the end is their order.
 """
 
+import asyncio
+import json
 import os
 import re
 import shutil
@@ -79,6 +81,7 @@ def everything_is_ready(driver: Driver) -> None:
     assert {row["state"] for row in status.values()} == {"ready"}
     assert all(row["memory"] > 0 for row in status.values())
     assert "booking-blue-1" in driver.do("status")
+    assert set(json.loads(driver.do("status", "--json"))) == {"url", "memory", "processes"}
 
 
 def a_shipper_books_and_cancels(driver: Driver) -> None:
@@ -102,6 +105,7 @@ def each_demo_user_gets_a_token(driver: Driver) -> None:
     for alias in ("fleet", "driver", "operator", "admin"):
         me = driver.request("GET", "/auth/me", alias)
         assert me.json()["username"] == f"{alias}@demo"
+    assert driver.do("token", "--as", "fleet").count(".") == 2
     assert re.fullmatch(r"\d{6}\n", driver.do("code", "--as", "finance"))
     assert "no demo user nobody" in driver.do("token", "--as", "nobody", code=2)
 
@@ -137,22 +141,21 @@ def a_second_one_is_refused(driver: Driver) -> None:
     assert "already runs on" in driver.do("restore", "/nowhere", code=1)
 
 
-def it_does_without_its_neighbours(driver: Driver) -> None:
+async def it_does_without_its_neighbours(driver: Driver) -> None:
     for process in ("config-blue-1", "auth-blue-1"):
-        driver.do("stop", process)
+        driver.ask("stop", process)
     driver.do("restart", "edge")
-    states = {name: row["state"] for name, row in driver.status().items()}
-    assert (states["auth-blue-1"], states["edge"]) == ("stopped", "ready")
+    assert driver.status()["auth-blue-1"]["state"] == "stopped"
     book(driver, str(uuid4()))
-    driver.do("restart", "booking-blue-1")
-    book(driver, str(uuid4()))
-    for process in ("config-blue-1", "auth-blue-1"):
-        driver.do("start", process)
+    await a_crashed_service_comes_back(driver)
+    await asyncio.gather(
+        asyncio.to_thread(driver.ask, "start", "auth-blue-1"),
+        asyncio.to_thread(driver.ask, "start", "config-blue-1"),
+    )
 
 
 async def a_crashed_service_comes_back(driver: Driver) -> None:
-    pid = driver.status()["booking-blue-1"]["pid"]
-    os.kill(pid, signal.SIGKILL)
+    os.kill(driver.status()["booking-blue-1"]["pid"], signal.SIGKILL)
     driver.await_output("booking-blue-1 ended (signal SIGKILL); it is started again in")
     await eventually(lambda: driver.status()["booking-blue-1"]["state"] == "ready", seconds=60)
     assert driver.status()["booking-blue-1"]["restarts"] == 1
@@ -161,12 +164,12 @@ async def a_crashed_service_comes_back(driver: Driver) -> None:
 
 async def it_survives_an_absence_of_postgres(driver: Driver) -> None:
     before = {name: row["pid"] for name, row in driver.status().items() if name != "postgres"}
-    driver.do("stop", "postgres")
+    driver.ask("stop", "postgres")
     refusal = driver.request("POST", "/v1/quotes", json=TRANSPORT)
     assert refusal.status_code == 503
     assert refusal.headers["content-type"] == "application/problem+json"
     assert driver.status()["booking-blue-1"]["state"] == "unready"
-    driver.do("start", "postgres")
+    driver.ask("start", "postgres")
     book(driver, str(uuid4()))
     after = {name: row["pid"] for name, row in driver.status().items() if name != "postgres"}
     assert after == before
@@ -177,11 +180,13 @@ def its_audit_is_whole(driver: Driver) -> None:
     assert verdict.count(": whole; ") == 3
 
 
-def keys_are_rotated(driver: Driver) -> None:
-    before = driver.request("GET", "/auth/jwks.json").json()["keys"]
+async def keys_are_rotated(driver: Driver) -> None:
+    def published() -> int:
+        return len(driver.request("GET", "/auth/jwks.json").json()["keys"])
+
+    before = published()
     assert "is published" in driver.do("keys", "rotate")
-    driver.do("restart", "auth-blue-1")
-    assert len(driver.request("GET", "/auth/jwks.json").json()["keys"]) == len(before) + 1
+    await eventually(lambda: published() == before + 1)
 
 
 def it_stops_and_leaves_nothing(driver: Driver) -> None:
@@ -228,10 +233,9 @@ async def test_a_platform_from_its_first_start_to_its_end(driver: Driver, tmp_pa
     its_documents_are_there(driver)
     logs_are_kept(driver)
     a_second_one_is_refused(driver)
-    it_does_without_its_neighbours(driver)
-    await a_crashed_service_comes_back(driver)
+    await it_does_without_its_neighbours(driver)
     await it_survives_an_absence_of_postgres(driver)
     its_audit_is_whole(driver)
-    keys_are_rotated(driver)
+    await keys_are_rotated(driver)
     a_backup_brings_back_what_it_holds(driver, tmp_path / "backup.tar")
     await killed_it_takes_its_children_along(driver)

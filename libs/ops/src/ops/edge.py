@@ -15,7 +15,7 @@ from mesh.description import (
 )
 from mesh.docs import Api, docs_documents
 from mesh.edge import edge_config
-from mesh.envoy import EnvoyMissing, envoy_command, write_config
+from mesh.envoy import EnvoyMissing, envoy_binary, envoy_command, write_config
 from ops.child import Command, launcher
 from ops.environment import base_environment
 from ops.errors import OpsError
@@ -65,18 +65,27 @@ def describe(layout: Layout) -> Edge:
     )
 
 
+def require_binary() -> Path:
+    """Where Envoy is; OpsError when it is nowhere."""
+    try:
+        return envoy_binary()
+    except EnvoyMissing as error:
+        raise OpsError(str(error)) from error
+
+
 def spec(layout: Layout, edge: Edge) -> Spec:
     """The gateway as a process; its configuration is written now."""
     config = layout.folder.edge / "envoy.json"
     write_config(edge_config(edge), config)
     log = layout.folder.log_of(NAME)
-    try:
-        argv = envoy_command(config)
-    except EnvoyMissing as error:
-        raise OpsError(str(error)) from error
+    command = Command(
+        argv=envoy_command(config, binary=require_binary()),
+        env=base_environment() | mark(layout.folder),
+        log=log,
+    )
     return Spec(
         name=NAME,
-        launch=launcher(Command(argv=argv, env=base_environment() | mark(layout.folder), log=log)),
+        launch=launcher(command),
         log=log,
         ready=answers_ok(edge.listen.port, edge.health_path),
         port=edge.listen.port,

@@ -32,6 +32,7 @@ class Platform:
 
     async def bring_up(self) -> None:
         """Start everything and return once it serves."""
+        edge.require_binary()
         await self._make_folders()
         if preparation.is_done(self.folder):
             # The services wait for the database by themselves.
