@@ -176,10 +176,14 @@ class Away:
         return
 
 
+def away(_database: Database) -> Away:
+    return Away()
+
+
 async def test_keys_outlive_the_database(realm: Realm, monkeypatch: pytest.MonkeyPatch) -> None:
     kid = await add_signing_key(realm)
     assert await published(realm) == {kid}
-    monkeypatch.setattr(Database, "begin", lambda _self: Away())  # pyright: ignore[reportUnknownLambdaType] - any database
+    monkeypatch.setattr(Database, "begin", away)
     assert await published(realm) == {kid}
     assert await signs(realm) == kid
 

@@ -75,7 +75,8 @@ REFUSED = [
     (
         "uq_refresh_tokens_parent_id",
         "INSERT INTO refresh_tokens SELECT gen_random_uuid(), session_id, id,"
-        " sha256(n::text::bytea), now(), NULL, NULL FROM refresh_tokens, generate_series(1, 2) AS n",
+        " sha256(n::text::bytea), now(), NULL, NULL"
+        " FROM refresh_tokens, generate_series(1, 2) AS n",
     ),
     ("ck_refresh_tokens_used", "UPDATE refresh_tokens SET used_at = now()"),
     (

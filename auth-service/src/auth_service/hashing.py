@@ -15,7 +15,7 @@ from chassis.errors import Unavailable
 
 T = TypeVar("T")
 
-_MAX_WAITING: Final = 200
+MAX_WAITING: Final = 200
 
 
 class TooBusy(Unavailable):
@@ -64,7 +64,7 @@ class Hasher:
             return False
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        if self._waiting >= _MAX_WAITING:
+        if self._waiting >= MAX_WAITING:
             raise TooBusy(retry_after=2)
         self._waiting += 1
         try:
