@@ -14,6 +14,7 @@ import pytest
 
 from chassis.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from chassis.embedded import _binaries as binaries
+from chassis.embedded import _processes as processes
 from chassis.embedded import _server as server_module
 from chassis.testing.servers import make_folder, temporary_postgres
 
@@ -347,23 +348,69 @@ class TestRoot:
             temporary_postgres(folder / "data").initialise()
 
 
+@pytest.fixture
+def impostor(data_dir: Path, tmp_path: Path) -> Iterator[int]:
+    """A process that looks as if it served `data_dir`, and doesn't think of leaving."""
+    program = tmp_path / "postgres"
+    program.write_text("#!/bin/sh\ntrap '' INT QUIT TERM\nread line\n")
+    program.chmod(0o755)
+    with subprocess.Popen(  # noqa: S603 - our own script
+        [str(program), "-D", str(data_dir)], cwd=data_dir, stdin=subprocess.PIPE
+    ) as process:
+        (data_dir / "postmaster.pid").write_text(f"{process.pid}\n")
+        while Path(f"/proc/{process.pid}/comm").read_text() != "postgres\n":
+            time.sleep(0.01)
+        yield process.pid
+        process.kill()
+
+
+class TestProcesses:
+    def test_one_that_does_not_stop_is_not_started_over(
+        self, data_dir: Path, impostor: int
+    ) -> None:
+        with pytest.raises(EmbeddedPostgresError, match=rf"process {impostor}\) serves .* doesn't"):
+            processes.clear_leftovers(data_dir, seconds=0.05)
+
+    def test_one_is_known_by_its_arguments_where_the_system_hides_more(
+        self, data_dir: Path, impostor: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def readlink(self: Path) -> Path:
+            raise PermissionError
+
+        monkeypatch.setattr(Path, "readlink", readlink)
+        assert processes.serving_pid(data_dir) == impostor
+        assert processes.serving_pid(data_dir.parent) is None
+
+    def test_ending_one_that_is_gone(self) -> None:
+        with subprocess.Popen(["/bin/true"]) as process:
+            process.wait()
+        processes.end(process.pid, signal.SIGINT)
+
+    def test_ending_one_of_another_user(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def kill(_pid: int, _number: int) -> None:
+            raise PermissionError
+
+        monkeypatch.setattr(os, "kill", kill)
+        with pytest.raises(EmbeddedPostgresError, match=r"^Process 7 belongs to another"):
+            processes.end(7, signal.SIGINT)
+
+
 class TestLauncher:
     """What the launcher says when it can't; run with the coverage of this process."""
 
     def launch(self, parent: int, mode: str) -> subprocess.CompletedProcess[str]:
-        command = binaries.launch_command(mode, Path("/nowhere/postgres"), [])
-        launcher = [part for part in command if part not in ("-I", "-S")]
-        launcher[2] = str(parent)
-        return execute(launcher)
+        launcher = [sys.executable, "-m", "chassis.embedded._launch"]
+        return execute([*launcher, str(parent), mode, "/nowhere/postgres"])
 
     def test_program_missing(self) -> None:
         result = self.launch(os.getpid(), "plain")
-        assert (result.returncode, result.stderr) == (126, "No such file or directory\n")
+        assert result.returncode == 126
+        assert result.stderr.endswith("No such file or directory\n")
 
     def test_in_a_namespace(self) -> None:
         assert self.launch(os.getpid(), "namespace").returncode in (125, 126)
 
-    def test_another_user(self) -> None:
+    def test_another_user_than_we_are(self) -> None:
         expected = 126 if os.geteuid() == 0 else 125
         assert self.launch(os.getpid(), "user:65534:65534").returncode == expected
 
