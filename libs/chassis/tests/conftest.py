@@ -1,5 +1,6 @@
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from alembic.operations import Operations
@@ -52,3 +53,15 @@ def scram_server() -> Iterator[EmbeddedPostgres]:
     yield server
     server.stop()
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    made = make_folder()
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.fixture
+def data_dir(folder: Path, pristine_cluster: Path) -> Path:
+    return Path(shutil.copytree(pristine_cluster, folder / "data"))

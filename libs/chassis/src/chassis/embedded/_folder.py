@@ -39,6 +39,8 @@ class DataFolder:
         try:
             if (self.path / "PG_VERSION").exists():
                 return False
+            if self.path.exists() and any(self.path.iterdir()):
+                raise EmbeddedPostgresError(f"The folder {self.path} holds something else.")
             binaries = _binaries.find_binaries()
             mode = _binaries.choose_mode(self.path, binaries)
             partial = self._make_partial(mode)
