@@ -7,6 +7,7 @@ import pytest
 from chassis.db import Database
 from chassis.settings import ServiceSettings
 from chassis.testing.client import client_for
+from chassis.testing.databases import TestDatabase
 from chassis.testing.issuer import Issuer
 from config_service.app import create_app
 
@@ -34,6 +35,13 @@ def new_client(issuer: Issuer) -> NewClient:
             yield client
 
     return enter
+
+
+@pytest.fixture
+async def committing(database: TestDatabase) -> AsyncGenerator[Database]:
+    connected = Database.connect(database.url, name="test")
+    yield connected
+    await connected.dispose()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from chassis.app import create_app as assemble
 from chassis.audit_anchor import FileAnchor
 from chassis.audit_rows import Audited
 from chassis.db import Database
+from chassis.partitions import maintain_partitions
 from chassis.sealer import Sealer
 from chassis.settings import ServiceSettings
 from chassis.tokens import KeySource
@@ -18,6 +19,7 @@ from contracts.permissions import OPEN_SCOPES
 
 AUDIT: Final = Audited(table="configuration_audit", key="audit_id")
 SEAL_SECONDS: Final = 1.0
+UPKEEP_SECONDS: Final = 3600.0
 
 
 def create_app(
@@ -37,6 +39,14 @@ def create_app(
 
 
 def create_jobs(settings: ServiceSettings, database: Database) -> Sequence[Job]:
-    """What the worker does: seal the audit."""
-    sealer = Sealer(database, anchor=FileAnchor.within(settings.state_dir, "config"), audited=AUDIT)
-    return [Job(name="seal-audit", interval=SEAL_SECONDS, run=sealer.run)]
+    """What the worker does: seal the audit, keep partitions."""
+    anchor = FileAnchor.within(settings.state_dir, "config")
+    sealer = Sealer(database, anchor=anchor, audited=AUDIT)
+
+    async def upkeep() -> bool:
+        return await maintain_partitions(database)
+
+    return [
+        Job(name="seal-audit", interval=SEAL_SECONDS, run=sealer.run),
+        Job(name="maintain-partitions", interval=UPKEEP_SECONDS, run=upkeep),
+    ]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from chassis.canonical import NotCanonical, canonical_json, checksum
+from chassis.canonical import canonical_json, checksum
 from chassis.errors import FieldError
 from config_service.errors import InvalidConfiguration
 
@@ -28,10 +28,7 @@ def read_document(data: JsonObject) -> Document:
     errors = list(_faults(data, "", 1))
     if errors:
         raise InvalidConfiguration(errors)
-    try:
-        size = len(canonical_json(data))
-    except NotCanonical as error:
-        raise InvalidConfiguration([_fault("", "has no canonical form", "canonical")]) from error
+    size = len(canonical_json(data))
     if size > MAX_BYTES:
         message = f"is {size} bytes in canonical form, more than {MAX_BYTES}"
         raise InvalidConfiguration([_fault("", message, "size")])
