@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,20 +35,25 @@ class Driver:
 
     state: Path
     output: Path
+    prefix: Sequence[str] = ()
     process: subprocess.Popen[bytes] | None = None
     url: str = ""
     _tokens: dict[str, str] = field(default_factory=dict[str, str])
     _client: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=30))
 
-    def up(self) -> str:
-        """Start it and wait until it serves; what it printed."""
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start `up`, by way of the command `prefix` if there is one, and don't wait."""
+        command = [str(UBERTRUCK), "--state", str(self.state), "up", "--port", "0"]
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(  # noqa: S603 - our own command
-                [str(UBERTRUCK), "--state", str(self.state), "up", "--port", "0"],
-                stdout=output,
-                stderr=subprocess.STDOUT,
+                [*self.prefix, *command], stdout=output, stderr=subprocess.STDOUT
             )
         self._tokens.clear()
+        return self.process
+
+    def up(self) -> str:
+        """Start it and wait until it serves; what it printed."""
+        self.start()
         self.await_output("\nUp in ")
         found = re.search(r"^API +(http://127\.0\.0\.1:\d+)", self.printed, re.MULTILINE)
         assert found is not None

@@ -28,7 +28,8 @@ def ubertruck(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> Command:
     """The command over a folder of this test's own."""
-    monkeypatch.setattr("os.umask", lambda mask: mask)
+    # The mask of the process that runs the tests stays as it is.
+    monkeypatch.setattr("os.umask", int)
 
     def run(*arguments: str, state: Path = tmp_path / ".ubertruck") -> Result:
         monkeypatch.setattr(sys, "argv", ["ubertruck", "--state", str(state), *arguments])

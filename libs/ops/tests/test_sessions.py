@@ -89,14 +89,10 @@ def test_a_session_that_ended_is_opened_again(auth: FakeAuth) -> None:
     assert auth.paths == ["/auth/login", "/auth/refresh", "/auth/login"]
 
 
-def test_people_and_platforms_have_sessions_of_their_own(auth: FakeAuth) -> None:
+def test_everybody_has_a_session_of_their_own(auth: FakeAuth) -> None:
     auth.sessions.access_token(find("shipper"))
     auth.sessions.access_token(find("fleet"))
-    elsewhere = Sessions(
-        auth.folder, "http://other", transport=httpx.MockTransport(auth), clock=lambda: auth.now
-    )
-    elsewhere.access_token(find("shipper"))
-    assert auth.paths == ["/auth/login"] * 3
+    assert auth.paths == ["/auth/login"] * 2
 
 
 def test_a_challenge_is_answered_with_a_code(auth: FakeAuth) -> None:

@@ -5,9 +5,8 @@ from collections.abc import Iterable
 
 from ops import database, edge, keys_copy, logfiles, ports, preparation, pricing, seeds
 from ops.console import Screen
-from ops.process import Process
-from ops.services import SERVICES, Layout, port_names
-from ops.sessions import Sessions
+from ops.process import Process, Spec
+from ops.services import AUTH, CONFIG, SERVICES, Layout, port_names
 from ops.state import StateFolder
 from ops.supervisor import Supervisor
 from ops.tasks import again_and_again, together
@@ -37,14 +36,13 @@ class Platform:
         if preparation.is_done(self.folder):
             # The services wait for the database by themselves.
             await together(self._start_database(), self._start_services())
-            await self._start_edge()
         else:
             await self._start_database()
             await self._prepare()
-            await self._start_services()
-            await self._start_edge()
             await self._put_prices()
+            await self._start_services()
             preparation.note_done(self.folder)
+        await self._start_edge()
         self._chores = [
             asyncio.create_task(again_and_again(pause, work, self.screen.event))
             for pause, work in ((CUT_PAUSE, self._cut_logs), (KEYS_PAUSE, self._refresh_keys))
@@ -82,7 +80,14 @@ class Platform:
 
     async def _start_services(self) -> None:
         with self.screen.step("Starting the services"):
-            await self.supervisor.start([*self.layout.apis(), *self.layout.workers()])
+            await self.supervisor.start(self._not_started())
+
+    async def _put_prices(self) -> None:
+        """Booking asks for prices when it starts, and then for a while not again."""
+        with self.screen.step("Starting identity and configuration"):
+            await self.supervisor.start(self.layout.apis(AUTH, CONFIG))
+        with self.screen.step("Putting in the first prices"):
+            await asyncio.to_thread(pricing.put_unless_there, self.layout)
 
     async def _start_edge(self) -> None:
         with self.screen.step("Starting the edge"):
@@ -90,17 +95,16 @@ class Platform:
             await self._refresh_keys()
             await self.supervisor.start([edge.spec(self.layout, self.edge)])
 
-    async def _put_prices(self) -> None:
-        sessions = Sessions(self.folder, self.url)
-        with self.screen.step("Putting in the first prices"):
-            await asyncio.to_thread(pricing.put_unless_there, self.url, sessions)
-
     async def _refresh_keys(self) -> None:
         await keys_copy.refresh(self.layout, self.edge.tokens)
 
     async def _cut_logs(self) -> None:
         for log in self.folder.logs.glob("*.log"):
             logfiles.cut(log)
+
+    def _not_started(self) -> list[Spec]:
+        specs = [*self.layout.apis(), *self.layout.workers()]
+        return [spec for spec in specs if spec.name not in self.supervisor.processes]
 
     def _named(self, names: Iterable[str]) -> list[Process]:
         processes = self.supervisor.processes

@@ -144,9 +144,9 @@ class Layout:
             log=self.folder.log_of(process),
         )
 
-    def apis(self) -> list[Spec]:
-        """The processes that answer requests."""
-        return [self._process(service, "api", service.api) for service in SERVICES]
+    def apis(self, *services: Service) -> list[Spec]:
+        """The processes that answer requests, of these services or of all."""
+        return [self._process(service, "api", service.api) for service in services or SERVICES]
 
     def workers(self) -> list[Spec]:
         """The processes that work in the background."""

@@ -89,17 +89,14 @@ class Sessions:
         self._write(person, {"totp_step": step})
         return TOTP(secrets[person.username]).generate_otp(step)
 
-    def _key(self, person: Person) -> str:
-        return f"{person.username} {self._url}"
-
     def _read(self, person: Person) -> Mapping[str, object]:
-        kept = read_json(self._folder.sessions_file).get(self._key(person))
+        kept = read_json(self._folder.sessions_file).get(person.username)
         return cast("dict[str, object]", kept) if isinstance(kept, dict) else {}
 
     def _write(self, person: Person, news: Mapping[str, object]) -> None:
         everybody = read_json(self._folder.sessions_file)
         kept = {**self._read(person), **news}
-        write_json(self._folder.sessions_file, {**everybody, self._key(person): kept})
+        write_json(self._folder.sessions_file, {**everybody, person.username: kept})
 
     @contextmanager
     def _alone(self) -> Generator[None]:
