@@ -42,7 +42,11 @@ def app() -> FastAPI:
     async def broken() -> None:
         raise RuntimeError("secret of the inside")
 
-    _used = (post, optional, get, broken)
+    @router.get("/shared")
+    @router.put("/shared")
+    async def shared() -> None: ...
+
+    _used = (post, optional, get, broken, shared)
     return create_app(
         name="sample",
         title="Sample",
@@ -146,6 +150,12 @@ async def test_a_missing_optional_body_needs_no_content_type() -> None:
 async def test_unknown_paths_and_methods_are_problems() -> None:
     assert (await problem(404, "GET", "/nowhere"))["type"].endswith("/not-found")
     assert (await problem(405, "PUT", "/loads"))["type"].endswith("/method-not-allowed")
+
+
+async def test_405_names_every_method_of_the_path() -> None:
+    answer = await ask("DELETE", "/shared")
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "GET, PUT"
 
 
 async def test_an_unforeseen_error_tells_nothing_of_the_inside() -> None:

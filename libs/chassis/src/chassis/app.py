@@ -48,6 +48,7 @@ class Runtime:
     database: Database
     verifier: TokenVerifier
     policy: AccessPolicy
+    routes: tuple[APIRoute, ...]
 
 
 def create_app(
@@ -91,9 +92,9 @@ def create_app(
         redoc_url=None,
         separate_input_output_schemas=False,
     )
-    app.state.runtime = Runtime(settings, database, verifier, AccessPolicy(open_scopes))
+    routes = tuple(route for router in routers for route in _strict_routes(router))
+    app.state.runtime = Runtime(settings, database, verifier, AccessPolicy(open_scopes), routes)
     for router in routers:
-        _check_routes(router)
         app.include_router(router)
     _add_error_handlers(app)
     app.add_middleware(
@@ -108,10 +109,12 @@ def runtime_of(request: Request) -> Runtime:
     return cast(Runtime, request.app.state.runtime)
 
 
-def _check_routes(router: APIRouter) -> None:
-    for route in router.routes:
-        if isinstance(route, APIRoute) and not isinstance(route, StrictRoute):
+def _strict_routes(router: APIRouter) -> list[APIRoute]:
+    routes = [route for route in router.routes if isinstance(route, APIRoute)]
+    for route in routes:
+        if not isinstance(route, StrictRoute):
             raise TypeError(f"{route.path} must stand on a router with route_class=StrictRoute.")
+    return routes
 
 
 def _add_error_handlers(app: FastAPI) -> None:
@@ -132,8 +135,11 @@ def _on_validation_error(_request: Request, error: Exception) -> Response:
     return problem_response(Invalid("See errors.", errors=field_errors(errors)))
 
 
-def _on_http_exception(_request: Request, error: Exception) -> Response:
+def _on_http_exception(request: Request, error: Exception) -> Response:
     raised = cast(HTTPException, error)
+    headers = dict(raised.headers or {})
+    if raised.status_code == 405:
+        headers["Allow"] = _allowed_methods(request)
     slugs = {
         400: ("bad-request", "Bad request"),
         404: ("not-found", "Not found"),
@@ -145,7 +151,14 @@ def _on_http_exception(_request: Request, error: Exception) -> Response:
         (DomainError,),
         {"status": raised.status_code, "type": slug, "title": title},
     )
-    return problem_response(kind(headers=dict(raised.headers or {})))
+    return problem_response(kind(headers=headers))
+
+
+def _allowed_methods(request: Request) -> str:
+    # Starlette names the methods of the first route of a path, and a path may have several routes.
+    path = cast(str, request.scope["path"])
+    matching = (route for route in runtime_of(request).routes if route.path_regex.match(path))
+    return ", ".join(sorted({method for route in matching for method in route.methods or ()}))
 
 
 def _on_database_error(request: Request, error: Exception) -> Response:
