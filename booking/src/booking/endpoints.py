@@ -44,7 +44,7 @@ from chassis.errors import (
     problems,
 )
 from chassis.etags import IfMatch, etag
-from chassis.idempotency import KEY_HEADER, IdempotentRoute, KeyInFlight, KeyReused
+from chassis.idempotency import IdempotentRoute, KeyInFlight, KeyReused
 from chassis.pagination import BadCursor, Page
 from chassis.source import client_address
 
@@ -84,18 +84,6 @@ _ETAG: dict[str, Any] = {
     }
 }
 
-_KEY: dict[str, Any] = {
-    "parameters": [
-        {
-            "name": KEY_HEADER,
-            "in": "header",
-            "required": False,
-            "description": "Yours to choose: sent again with the same body it gets the same answer",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-        }
-    ]
-}
-
 router = APIRouter(prefix="/v1", route_class=IdempotentRoute)
 
 
@@ -104,7 +92,6 @@ router = APIRouter(prefix="/v1", route_class=IdempotentRoute)
     operation_id="createQuote",
     tags=["quotes"],
     responses=problems(*_POSTS, *_PRICES),
-    openapi_extra=_KEY,
 )
 async def create_quote(
     request: TransportRequest, grant: MayCreate, session: Session, offering: Offering
@@ -129,7 +116,6 @@ async def create_quote(
     operation_id="createBooking",
     tags=["bookings"],
     responses=problems(*_POSTS, *_PRICES, QuoteNotFound, QuoteExpired, QuoteUsed) | {200: _ETAG},
-    openapi_extra=_KEY,
 )
 async def create_booking(
     request: BookingRequest,
@@ -185,7 +171,6 @@ async def read_booking(
     tags=["bookings"],
     responses=problems(*_POSTS, BookingNotFound, IllegalTransition, PreconditionFailed)
     | {200: _ETAG},
-    openapi_extra=_KEY,
 )
 async def cancel_booking(
     booking_id: UUID,

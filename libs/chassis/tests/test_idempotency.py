@@ -201,3 +201,12 @@ async def test_the_same_key_at_once_has_one_effect(database: TestDatabase) -> No
     after = Database.connect(database.url, name="test")
     assert await count(after) == 1
     await after.dispose()
+
+
+def test_openapi_names_the_key(rollback_database: Database) -> None:
+    paths = app(rollback_database).openapi()["paths"]
+    optional = paths["/entries/{shelf}"]["post"]["parameters"][-1]
+    required = paths["/payments"]["post"]["parameters"][-1]
+    assert (optional["name"], optional["required"]) == ("Idempotency-Key", False)
+    assert (required["name"], required["required"]) == ("Idempotency-Key", True)
+    assert "Idempotency-Key" not in str(paths["/entries/{shelf}"]["get"])

@@ -7,15 +7,16 @@ A request that was refused leaves no record, so the corrected one may use the ke
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import orjson
 from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    FetchedValue,
     LargeBinary,
     MetaData,
     SmallInteger,
@@ -40,6 +41,12 @@ from chassis.tokens import Principal
 KEY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
 _KEPT_HEADERS = ("etag", "location")
+_PARAMETER = {
+    "name": KEY_HEADER,
+    "in": "header",
+    "description": "Yours to choose: sent again with the same body it gets the same answer",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}
 
 # The table lives in each service's database; the first migration of a service makes it.
 idempotency_records = Table(
@@ -49,13 +56,13 @@ idempotency_records = Table(
     Column("principal", Text, primary_key=True),
     Column("route", Text, primary_key=True),
     Column("key", Text, primary_key=True),
-    Column("created_on", Date, server_default=func.current_date(), primary_key=True),
+    Column("created_on", Date, server_default=FetchedValue(), primary_key=True),
     Column("fingerprint", LargeBinary, nullable=False),
     Column("status", SmallInteger, nullable=False),
     Column("media_type", Text),
     Column("headers", JSONB, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=FetchedValue()),
 )
 
 
@@ -110,6 +117,16 @@ class IdempotentRoute(StrictRoute):
     """Honours `Idempotency-Key` on POST; `KeyedRoute` also demands it."""
 
     key_required = False
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        if "POST" in (options.get("methods") or ()):
+            extra = dict(options.get("openapi_extra") or {})
+            parameter = {**_PARAMETER, "required": self.key_required}
+            options["openapi_extra"] = {
+                **extra,
+                "parameters": [*extra.get("parameters", ()), parameter],
+            }
+        super().__init__(path, endpoint, **options)
 
     def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()
