@@ -61,8 +61,15 @@ def book(driver: Driver, key: str) -> dict[str, Any]:
 
 
 def listed(driver: Driver) -> set[str]:
-    page = driver.request("GET", "/v1/booking?limit=100").raise_for_status().json()
-    return {booking["booking_id"] for booking in page["items"]}
+    found: set[str] = set()
+    cursor: dict[str, str] = {}
+    while True:
+        answer = driver.request("GET", "/v1/booking", params={"limit": 100, **cursor})
+        page = answer.raise_for_status().json()
+        found |= {booking["booking_id"] for booking in page["items"]}
+        if page["next_cursor"] is None:
+            return found
+        cursor = {"cursor": page["next_cursor"]}
 
 
 def it_shows_its_steps_and_figures(driver: Driver) -> None:
