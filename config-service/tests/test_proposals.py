@@ -135,12 +135,20 @@ async def test_proposal_is_checked_as_the_change_will_be(author: Person) -> None
         {"action": "rollback", "change_ticket": "CHG-00000001", "to_version": 0},
         {"action": "rollback", "change_ticket": "CHG-00000001", "to_version": "1"},
         {"action": "delete"},
+        {"action": "delete", "change_ticket": "CHG-00000001", "to_version": 1},
+        {"action": "rollback", "change_ticket": "CHG-00000001"},
+        {"action": "put", "change_ticket": "CHG-00000001", "data": {}, "to_version": 1},
     ],
 )
 async def test_proposal_that_is_none(author: Person, wish: dict[str, Any]) -> None:
     refused = await author.propose(PRODUCTION, wish)
     assert refused.status_code == 422
     error_type(refused)
+
+
+async def test_fault_in_a_proposal_is_pointed_at(author: Person) -> None:
+    refused = await author.propose(PRODUCTION, to_put(NEW, ticket="none"))
+    assert [error["pointer"] for error in refused.json()["errors"]] == ["/change_ticket"]
 
 
 async def test_token_serves_once(author: Person, approver: Person, session: AsyncSession) -> None:

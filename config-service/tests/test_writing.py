@@ -148,6 +148,16 @@ async def test_rolling_back_from_an_old_version(author: Person) -> None:
     assert stale.status_code == 412
 
 
+async def test_rolling_back_again_with_the_same_key_is_one_version(author: Person) -> None:
+    await author.put(DEV, {"n": 1})
+    headers = {**await author.seen(DEV), "Idempotency-Key": "k1"}
+    first = await author.roll_back(DEV, 1, headers=headers)
+    again = await author.roll_back(DEV, 1, headers=headers)
+    assert first.status_code == 200
+    assert (again.content, again.headers["etag"]) == (first.content, first.headers["etag"])
+    assert (await author.get(DEV)).json()["version"] == "2"
+
+
 async def test_pricing_is_checked(author: Person) -> None:
     assert (await author.put(PRICING, pricing())).status_code == 200
     refused = await author.put(PRICING, pricing(base_rate=1, extra=0))

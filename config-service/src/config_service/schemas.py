@@ -1,10 +1,10 @@
 """Wire shapes."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from config_service.addresses import ServiceName
 from config_service.approvals import ProposalState
@@ -68,32 +68,21 @@ class RollbackRequest(Request):
     approval_token: ApprovalToken = None
 
 
-class ProposedPut(Request):
-    """New content, to be looked at."""
+class ProposalRequest(Request):
+    """A change to be looked at: a put with `data`, a delete, or a rollback with `to_version`."""
 
-    action: Literal["put"]
-    data: Content
+    action: ProposedAction
+    data: Content | None = None
+    to_version: VersionNumber | None = None
     change_ticket: ChangeTicket
 
-
-class ProposedDelete(Request):
-    """A deletion, to be looked at."""
-
-    action: Literal["delete"]
-    change_ticket: ChangeTicket
-
-
-class ProposedRollback(Request):
-    """A rollback, to be looked at."""
-
-    action: Literal["rollback"]
-    to_version: VersionNumber
-    change_ticket: ChangeTicket
-
-
-ProposalRequest = Annotated[
-    ProposedPut | ProposedDelete | ProposedRollback, Field(discriminator="action")
-]
+    @model_validator(mode="after")
+    def _has_what_its_action_needs(self) -> Self:
+        if (self.data is None) == (self.action == "put"):
+            raise ValueError("data belongs to a put, and to nothing else")
+        if (self.to_version is None) == (self.action == "rollback"):
+            raise ValueError("to_version belongs to a rollback, and to nothing else")
+        return self
 
 
 class ApproveRequest(Request):

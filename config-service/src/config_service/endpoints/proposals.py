@@ -1,9 +1,8 @@
 """Proposals: what a second person looks at and approves."""
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Response
+from fastapi import APIRouter, Response
 
 from chassis.db import Session
 from chassis.errors import (
@@ -15,7 +14,6 @@ from chassis.errors import (
 )
 from chassis.idempotency import IdempotentRoute, KeyInFlight, KeyReused
 from chassis.routing import StrictRoute
-from config_service.addresses import Address
 from config_service.endpoints.common import (
     PREFIX,
     READS,
@@ -41,8 +39,6 @@ from config_service.schemas import (
     ApproveRequest,
     ProposalOut,
     ProposalRequest,
-    ProposedPut,
-    ProposedRollback,
 )
 from config_service.service import proposing
 
@@ -62,13 +58,19 @@ async def propose(
     caller: Writer,
     address: At,
     precondition: IfMatch,
-    body: Annotated[ProposalRequest, Body()],
+    body: ProposalRequest,
     session: Session,
 ) -> ProposalOut:
     """Checked like the change itself, and kept for somebody else to look at."""
     shown = await proposing.propose(
         session,
-        wish=_wish_of(address, body),
+        wish=Wish(
+            address=address,
+            action=body.action,
+            change_ticket=body.change_ticket,
+            data=body.data,
+            to_version=body.to_version,
+        ),
         precondition=precondition,
         caller=caller,
     )
@@ -124,16 +126,6 @@ async def approve(
         return problem_response(outcome)
     response.headers["Cache-Control"] = "no-store"
     return ApprovalOut(approval_token=outcome.token, expires_at=outcome.expires_at)
-
-
-def _wish_of(address: Address, body: ProposalRequest) -> Wish:
-    return Wish(
-        address=address,
-        action=body.action,
-        change_ticket=body.change_ticket,
-        data=body.data if isinstance(body, ProposedPut) else None,
-        to_version=body.to_version if isinstance(body, ProposedRollback) else None,
-    )
 
 
 router.include_router(_repeatable)

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Response
 
 from chassis.db import Session
 from chassis.errors import problem_response, problems
+from chassis.idempotency import IdempotentRoute, KeyInFlight, KeyReused
 from chassis.routing import StrictRoute
 from config_service.endpoints.common import (
     APPROVED,
@@ -22,7 +23,7 @@ from config_service.schemas import Configuration, DeleteRequest, PutRequest, Rol
 from config_service.service import writing
 
 router = APIRouter(route_class=StrictRoute, tags=["configuration"])
-narrower = APIRouter(route_class=StrictRoute, tags=["history"])
+narrower = APIRouter(route_class=IdempotentRoute, tags=["history"])
 
 _WRITTEN = {200: {"headers": ETAG}}
 
@@ -30,7 +31,7 @@ _WRITTEN = {200: {"headers": ETAG}}
 @narrower.post(
     PREFIX + "/rollback",
     response_model=Configuration,
-    responses=_WRITTEN | problems(*WRITES, *APPROVED, VersionNotFound),
+    responses=_WRITTEN | problems(*WRITES, *APPROVED, VersionNotFound, KeyInFlight, KeyReused),
     summary="Make old content active again",
 )
 async def roll_back(
