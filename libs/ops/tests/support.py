@@ -27,7 +27,10 @@ async def answering(answer: bytes | None) -> AsyncGenerator[int]:
         talks.append(over)
         await reader.readuntil(b"\r\n\r\n")
         if answer is not None:
-            writer.write(answer)
+            head, separator, body = answer.partition(b"\r\n\r\n")
+            writer.write(head + separator)
+            await asyncio.sleep(0.01)  # A body rarely comes together with its head.
+            writer.write(body)
             writer.write_eof()
         await reader.read()
         writer.close()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from ops import database, stale
@@ -47,15 +48,20 @@ def driver(tmp_path: Path) -> Iterator[Driver]:
     found.close()
 
 
+def accepted(answer: httpx.Response) -> dict[str, Any]:
+    assert answer.is_success, f"{answer.status_code} {answer.headers} {answer.text}"
+    return answer.json()
+
+
 def book(driver: Driver, key: str) -> dict[str, Any]:
-    quote = driver.request("POST", "/v1/quotes", json=TRANSPORT).raise_for_status().json()
+    quote = accepted(driver.request("POST", "/v1/quotes", json=TRANSPORT))
     answer = driver.request(
         "POST",
         "/v1/booking",
         json={"quote_id": quote["quote_id"]},
         headers={"idempotency-key": key},
     )
-    booking: dict[str, Any] = answer.raise_for_status().json()
+    booking = accepted(answer)
     assert booking["price"] == quote["price"]
     return booking
 
@@ -65,7 +71,7 @@ def listed(driver: Driver) -> set[str]:
     cursor: dict[str, str] = {}
     while True:
         answer = driver.request("GET", "/v1/booking", params={"limit": 100, **cursor})
-        page = answer.raise_for_status().json()
+        page = accepted(answer)
         found |= {booking["booking_id"] for booking in page["items"]}
         if page["next_cursor"] is None:
             return found

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from ops.ports import LOOPBACK
 
 TIMEOUT = 2.0
-LARGEST = 1024 * 1024
 
 
 def answers_ok(port: int, path: str) -> Callable[[], Awaitable[bool]]:
@@ -34,7 +33,7 @@ async def _talk(port: int, path: str) -> bytes:
     reader, writer = await asyncio.open_connection(LOOPBACK, port)
     try:
         writer.write(request.encode())
-        return await reader.read(LARGEST)
+        return await reader.read()
     finally:
         writer.close()
         await writer.wait_closed()
