@@ -12,7 +12,9 @@ from .support import answering
     ("answer", "body"),
     [
         (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi", b"hi"),
-        (b"HTTP/1.1 200 OK\r\n\r\n", b""),
+        (b"HTTP/1.1 200 OK\r\nContent-Length:2\r\n\r\nhi and more", b"hi"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nhi", None),
+        (b"HTTP/1.1 200 OK\r\n\r\nhi", b"hi"),
         (b"HTTP/1.1 503 Service Unavailable\r\n\r\nno", None),
         (b"HTTP/1.1 2000\r\n\r\n", None),
         (b"\xff\xfe\r\n", None),

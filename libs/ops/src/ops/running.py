@@ -38,7 +38,8 @@ class Platform:
             await together(self._start_database(), self._start_services())
         else:
             await self._start_database()
-            await self._prepare()
+            await self._migrate()
+            await together(self._plant(), self._start_for_prices())
             await self._put_prices()
             await self._start_services()
             preparation.note_done(self.folder)
@@ -72,9 +73,11 @@ class Platform:
         with self.screen.step("Starting Postgres"):
             await self.supervisor.start([database.spec(self.server)])
 
-    async def _prepare(self) -> None:
+    async def _migrate(self) -> None:
         with self.screen.step("Making databases, roles and tables"):
             await preparation.migrate(self.layout)
+
+    async def _plant(self) -> None:
         with self.screen.step("Making demo companies and people"):
             await seeds.plant(self.layout)
 
@@ -82,10 +85,12 @@ class Platform:
         with self.screen.step("Starting the services"):
             await self.supervisor.start(self._not_started())
 
-    async def _put_prices(self) -> None:
-        """Booking asks for prices when it starts, and then for a while not again."""
+    async def _start_for_prices(self) -> None:
+        # Before booking, which asks for prices when it starts and then for a while not again.
         with self.screen.step("Starting identity and configuration"):
             await self.supervisor.start(self.layout.apis(AUTH, CONFIG))
+
+    async def _put_prices(self) -> None:
         with self.screen.step("Putting in the first prices"):
             await asyncio.to_thread(pricing.put_unless_there, self.layout)
 
