@@ -1,6 +1,8 @@
 """What a person sees, on a terminal and in a file."""
 
 import io
+import subprocess
+import sys
 
 import pytest
 from rich.console import Console
@@ -58,3 +60,16 @@ def test_a_terminal_that_went_away_is_no_reason_to_stop() -> None:
     with screen.step("Going on"):
         screen.say("x")
         screen.table(["x"], [])
+
+
+def test_a_reader_that_went_away_ends_nothing() -> None:
+    program = (
+        "import sys; from ops.console import Screen; screen = Screen()\n"
+        "for _ in range(20_000): screen.say('x' * 80)\n"
+        "sys.exit(7)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:  # noqa: S603 - of this test
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+    assert process.returncode == 7

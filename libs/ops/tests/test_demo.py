@@ -9,8 +9,9 @@ import pytest
 
 from ops import api
 from ops.console import Screen
-from ops.demo import Demo, Request, token_command
+from ops.demo import Demo, Request
 from ops.errors import OpsError
+from ops.invocation import command
 from ops.people import find
 from ops.state import StateFolder
 
@@ -88,12 +89,12 @@ def test_a_request_without_a_body_says_its_method() -> None:
     assert "-X POST" in request.as_curl(URL, with_token=False)
 
 
-def test_the_command_for_a_token_is_the_one_we_were_called_by(
+def test_the_command_to_type_is_the_one_we_were_called_by(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", [".venv/bin/ubertruck"])
-    ours = token_command(StateFolder(tmp_path / ".ubertruck"))
-    assert ours == ".venv/bin/ubertruck token --as shipper"
-    other = token_command(StateFolder(tmp_path / "other place"))
-    assert other == f".venv/bin/ubertruck --state '{tmp_path}/other place' token --as shipper"
+    ours = command(StateFolder(tmp_path / ".ubertruck"), "token")
+    assert ours == ".venv/bin/ubertruck token"
+    other = command(StateFolder(tmp_path / "other place"), "token")
+    assert other == f".venv/bin/ubertruck --state '{tmp_path}/other place' token"

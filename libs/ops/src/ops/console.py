@@ -1,5 +1,6 @@
 """What a person sees: steps with their time, tables, sentences. Plain lines when nobody looks."""
 
+import os
 import sys
 import time
 from collections.abc import Generator, Iterable, Sequence
@@ -69,7 +70,17 @@ class Screen:
             self._console.print(text)
 
 
+class _Patient(Console):
+    """Goes on in silence when its reader went away, instead of ending the program."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
 def _console() -> Console:
     # Nobody looks at a file through a window of 80 columns.
     width = None if sys.stdout.isatty() else 200
-    return Console(highlight=False, soft_wrap=True, width=width)
+    return _Patient(highlight=False, soft_wrap=True, width=width)

@@ -2,12 +2,9 @@
 
 import json
 import shlex
-import shutil
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -15,6 +12,7 @@ import httpx
 from ops import api
 from ops.asking import url_of
 from ops.console import Screen
+from ops.invocation import command
 from ops.people import Person, find
 from ops.state import StateFolder
 
@@ -54,17 +52,9 @@ class Request:
 def demo(folder: StateFolder, url: str | None) -> None:
     """Walk through the platform at `url`, or through the one that runs."""
     found = url or url_of(folder)
+    token = command(folder, "token", "--as", "shipper")
     with api.client(found) as client:
-        Demo(found, client, Screen(), token_command(folder)).run(find("shipper"))
-
-
-def token_command(folder: StateFolder) -> str:
-    """What prints a token in this shell, in the words in which we were called."""
-    named = Path(sys.argv[0])
-    program = named.name if shutil.which(named.name) == str(named.absolute()) else str(named)
-    default = folder.root == Path(".ubertruck").absolute()
-    state = [] if default else ["--state", str(folder.root)]
-    return shlex.join([program, *state, "token", "--as", "shipper"])
+        Demo(found, client, Screen(), token).run(find("shipper"))
 
 
 class Demo:

@@ -31,8 +31,9 @@ def note_done(folder: StateFolder) -> None:
 
 
 def forget(folder: StateFolder) -> None:
-    """Make everything again at the next start."""
-    folder.prepared_file.unlink(missing_ok=True)
+    """Make everything again at the next start, and keep nothing that came out of other data."""
+    for file in (folder.prepared_file, folder.sessions_file, folder.keys_file):
+        file.unlink(missing_ok=True)
 
 
 async def migrate(layout: Layout) -> None:

@@ -33,8 +33,6 @@ def replace_if_whole(folder: StateFolder) -> None:
                 _remove(folder.root / name)
                 (site.root / name).rename(folder.root / name)
         preparation.forget(folder)
-        folder.sessions_file.unlink(missing_ok=True)
-        folder.keys_file.unlink(missing_ok=True)
         # Last: without it the rest would be taken for a restore that was never built.
         _mark(site).unlink()
     shutil.rmtree(site.root, ignore_errors=True)

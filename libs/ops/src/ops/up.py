@@ -5,6 +5,7 @@ import asyncio
 from ops import control, database, edge, handlers, memory, ports, replacing, stale
 from ops.console import Screen
 from ops.errors import OpsError
+from ops.invocation import command
 from ops.people import everybody
 from ops.running import Platform
 from ops.services import SERVICES
@@ -61,8 +62,10 @@ def _show(platform: Platform) -> None:
     screen.say("")
     screen.table(["", "Address"], _addresses(platform))
     screen.say("")
-    screen.table(["Demo user", "Password", "Company", "Roles", "Second factor"], _people())
-    screen.say("Tokens: ubertruck token --as shipper   Codes: ubertruck code --as operator")
+    screen.table(["Demo user", "Password", "Role", "Second factor"], _people())
+    screen.say("")
+    screen.say(f"A token:  {command(platform.folder, 'token', '--as', 'shipper')}")
+    screen.say(f"A code:   {command(platform.folder, 'code', '--as', 'operator')}")
     screen.say("")
     processes = memory.ours()
     total = memory.proportional_set_size(processes) / memory.MIB
@@ -83,12 +86,11 @@ def _addresses(platform: Platform) -> list[tuple[str, str]]:
     ]
 
 
-def _people() -> list[tuple[str, str, str, str, str]]:
+def _people() -> list[tuple[str, str, str, str]]:
     return [
         (
             person.username,
             person.password,
-            person.company.name,
             ", ".join(person.roles),
             "a code" if person.has_second_factor else "",
         )
