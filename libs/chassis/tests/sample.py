@@ -52,6 +52,12 @@ def jobs(_settings: ServiceSettings, database: Database) -> Sequence[Job]:
 
 if __name__ == "__main__":
     main(
-        Service(name="sample", settings=ServiceSettings, app=app, jobs=jobs, code_revision=1),  # pyright: ignore[reportCallIssue] - the environment gives the required values
+        Service(
+            name="sample",
+            settings=lambda: ServiceSettings.model_validate({}),
+            app=app,
+            jobs=jobs,
+            code_revision=1,
+        ),
         sys.argv[1:],
     )
