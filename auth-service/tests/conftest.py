@@ -1,5 +1,6 @@
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from auth_service.vault import new_master_key
 from chassis.db import Database
 from chassis.testing.client import client_for
 from chassis.testing.databases import TestDatabase
+from chassis.tokens import Signer
 
 from .world import Clock, World, add_signing_key, cheap_settings
 
@@ -17,6 +19,14 @@ from .world import Clock, World, add_signing_key, cheap_settings
 @pytest.fixture(scope="session")
 def service_name() -> str:
     return "auth"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signers_built_once() -> Iterator[None]:
+    """Every test starts the service anew with the same key, and building its signer is slow."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("auth_service.keys.Signer", cache(Signer))
+        yield
 
 
 @pytest.fixture(scope="session")

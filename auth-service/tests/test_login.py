@@ -146,27 +146,27 @@ async def test_a_session_behind_a_second_factor_lives_for_hours(world: World) ->
     assert 11 * 3600 < operator["refresh_expires_in"] <= 12 * 3600
 
 
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        ({"username": "a", "password": "b", "role": "super_admin"}, 422),
-        ({"username": "a"}, 422),
-        ({"username": "a", "password": 7}, 422),
-        ({"username": "a", "password": ["b"]}, 422),
-        ({"username": "", "password": "b"}, 422),
-        ({"username": "a" * 257, "password": "b"}, 422),
-        ({"username": "a", "password": "b" * 1025}, 422),
-        ({"username": "a\0b", "password": "b"}, 400),
-        ([], 422),
-        (None, 422),
-        ({"username": "' OR 1=1 --", "password": "b"}, 401),
-        ({"username": "\u202eadmin", "password": "\U0001f512"}, 401),
-    ],
-)
-async def test_nonsense(world: World, body: object, status: int) -> None:
-    answer = await world.post("/auth/login", body)
-    assert answer.status_code == status
-    assert problem(answer)
+NONSENSE: list[tuple[object, int]] = [
+    ({"username": "a", "password": "b", "role": "super_admin"}, 422),
+    ({"username": "a"}, 422),
+    ({"username": "a", "password": 7}, 422),
+    ({"username": "a", "password": ["b"]}, 422),
+    ({"username": "", "password": "b"}, 422),
+    ({"username": "a" * 257, "password": "b"}, 422),
+    ({"username": "a", "password": "b" * 1025}, 422),
+    ({"username": "a\0b", "password": "b"}, 400),
+    ([], 422),
+    (None, 422),
+    ({"username": "' OR 1=1 --", "password": "b"}, 401),
+    ({"username": "\u202eadmin", "password": "\U0001f512"}, 401),
+]
+
+
+async def test_nonsense(world: World) -> None:
+    for body, status in NONSENSE:
+        answer = await world.post("/auth/login", body)
+        assert answer.status_code == status, body
+        assert problem(answer)
 
 
 async def test_other_content_types_are_refused(world: World) -> None:
@@ -174,10 +174,10 @@ async def test_other_content_types_are_refused(world: World) -> None:
     assert problem(await world.http.post("/auth/login", data=form)) == "unsupported-media-type"
 
 
-@pytest.mark.parametrize("device", ["short", "x" * 129, "with space"])
-async def test_malformed_device_id(world: World, device: str) -> None:
+async def test_malformed_device_ids(world: World) -> None:
     shipper = await world.user()
-    assert (await world.login(shipper, device=device)).status_code == 422
+    for device in ("short", "x" * 129, "with space"):
+        assert (await world.login(shipper, device=device)).status_code == 422
 
 
 async def test_two_logins_are_two_sessions(world: World) -> None:

@@ -78,14 +78,14 @@ async def root(world: World) -> Root:
 
 
 @schema.parametrize()
-@settings(max_examples=5, derandomize=True, deadline=None, suppress_health_check=UNHURRIED)
+@settings(max_examples=4, derandomize=True, deadline=None, suppress_health_check=UNHURRIED)
 async def test_it_holds(case: Case, root: Root) -> None:
     case.validate_response(await send(case, root))
 
 
 @pytest.mark.nightly
 @schema.parametrize()
-@settings(max_examples=500, deadline=None, suppress_health_check=UNHURRIED)
+@settings(max_examples=400, deadline=None, suppress_health_check=UNHURRIED)
 async def test_it_holds_for_long(case: Case, root: Root) -> None:
     case.validate_response(await send(case, root))
 

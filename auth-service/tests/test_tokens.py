@@ -8,8 +8,6 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-import pytest
-
 from chassis.testing.issuer import key_pair
 from chassis.tokens import Signer, TokenVerifier
 from contracts.permissions import ROLES, permissions_of
@@ -65,13 +63,13 @@ async def test_claims_are_those_of_the_specification(world: World) -> None:
     }
 
 
-@pytest.mark.parametrize("role", [name for name in ROLES if name != "service"])
-async def test_every_role_can_log_in_and_call(world: World, role: str) -> None:
-    somebody = await world.user(role, second_factor=ROLES[role].mfa_required)
-    tokens = await world.tokens(somebody, device=PHONE)
-    me = (await world.get("/auth/me", tokens["access_token"])).json()
-    assert me["roles"] == [role]
-    assert me["permissions"] == list(permissions_of([role]))
+async def test_every_role_can_log_in_and_call(world: World) -> None:
+    for role in ROLES.keys() - {"service"}:
+        somebody = await world.user(role, second_factor=ROLES[role].mfa_required)
+        tokens = await world.tokens(somebody, device=PHONE)
+        me = (await world.get("/auth/me", tokens["access_token"])).json()
+        assert me["roles"] == [role]
+        assert me["permissions"] == list(permissions_of([role]))
 
 
 async def test_every_token_has_an_id_of_its_own(world: World) -> None:
@@ -111,7 +109,7 @@ def without_signature(token: str) -> str:
 def with_hs256(token: str) -> str:
     header, claims = decoded(token)
     signed = f"{encoded(header | {'alg': 'HS256'})}.{encoded(claims)}"
-    mac = hmac.digest(key_pair()[1].encode(), signed.encode(), hashlib.sha256)
+    mac = hmac.digest(key_pair("test")[1].encode(), signed.encode(), hashlib.sha256)
     return f"{signed}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
 
 
@@ -157,36 +155,35 @@ FORGERIES: list[Forgery] = [
 ]
 
 
-@pytest.mark.parametrize("forge", FORGERIES)
-async def test_forged_tokens_are_refused(world: World, forge: Forgery) -> None:
+async def test_forged_tokens_are_refused(world: World) -> None:
     tokens = await world.tokens(await world.user())
-    answer = await world.get("/auth/me", forge(tokens["access_token"]))
-    assert (answer.status_code, problem(answer)) == (401, "bad-token")
-    assert answer.headers["www-authenticate"].startswith("Bearer")
+    for forge in FORGERIES:
+        answer = await world.get("/auth/me", forge(tokens["access_token"]))
+        assert (answer.status_code, problem(answer)) == (401, "bad-token"), forge
+        assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize("token", ["", "a", "a.b.c", "." * 10_000])
-async def test_what_is_no_token_is_refused(world: World, token: str) -> None:
-    answer = await world.get("/auth/me", token)
-    assert answer.status_code == 401
-    assert problem(answer) in ("bad-token", "unauthorized")
+async def test_what_is_no_token_is_refused(world: World) -> None:
+    for token in ("", "a", "a.b.c", "." * 10_000):
+        answer = await world.get("/auth/me", token)
+        assert answer.status_code == 401
+        assert problem(answer) in ("bad-token", "unauthorized")
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
+async def test_signed_but_for_somewhere_else(world: World) -> None:
+    tokens = await world.tokens(await world.user())
+    claims = decoded(tokens["access_token"])[1]
+    signer = Signer(private_key_pem=key_pair("test")[0], kid="test")
+    assert (await world.get("/auth/me", signer.sign(claims))).status_code == 200
+    for changes in (
         {"iss": "https://evil.example"},
         {"aud": ["other"]},
         {"exp": 1},
         {"tenant_id": "none"},
         {"roles": "super_admin"},
-    ],
-)
-async def test_signed_but_for_somewhere_else(world: World, changes: dict[str, Any]) -> None:
-    tokens = await world.tokens(await world.user())
-    claims = decoded(tokens["access_token"])[1] | changes
-    token = Signer(private_key_pem=key_pair()[0], kid="test").sign(claims)
-    assert problem(await world.get("/auth/me", token)) == "bad-token"
+    ):
+        answer = await world.get("/auth/me", signer.sign(claims | changes))
+        assert problem(answer) == "bad-token", changes
 
 
 async def test_headers_that_claim_an_identity_are_not_believed(world: World) -> None:
