@@ -1,6 +1,7 @@
 """A real process over real sockets: start, drain, refuse to start, survive its database."""
 
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -45,6 +46,7 @@ async def running(kind: str, database_url: str, **environment: str) -> AsyncGene
             "UBERTRUCK_DATABASE_URL": database_url,
             "UBERTRUCK_PORT": str(port),
             "UBERTRUCK_HEALTH_PORT": str(health_port),
+            **{k: v for k, v in os.environ.items() if k.startswith("COVERAGE_")},
             **environment,
         },
         stdout=asyncio.subprocess.PIPE,

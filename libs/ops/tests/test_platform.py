@@ -236,6 +236,7 @@ async def killed_it_takes_its_children_along(driver: Driver) -> None:
     assert "isn't running" in driver.do("status", code=1)
 
 
+@pytest.mark.long
 async def test_a_platform_from_its_first_start_to_its_end(driver: Driver, tmp_path: Path) -> None:
     driver.up()
     it_shows_its_steps_and_figures(driver)

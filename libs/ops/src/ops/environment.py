@@ -3,7 +3,6 @@
 import os
 
 NAMES = ("HOME", "LANG", "PATH", "TMPDIR", "USER")
-PREFIXES = ("COVERAGE_", "PYTHON")
 
 
 def base_environment() -> dict[str, str]:
@@ -11,5 +10,5 @@ def base_environment() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if name in NAMES or name.startswith(PREFIXES)
+        if name in NAMES or name.startswith("PYTHON")
     }

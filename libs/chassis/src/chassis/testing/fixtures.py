@@ -16,11 +16,17 @@ The server is `UBERTRUCK_TEST_DATABASE_URL` (a superuser's), or a container if
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
 from sqlalchemy import NullPool
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
+    AsyncEngine,
+    AsyncSession,
+    create_async_engine,
+)
 
 from chassis.db import Database
 from chassis.embedded import EmbeddedPostgres
@@ -53,6 +59,12 @@ def test_server(superuser_url: str) -> Iterator[TestServer]:
 def service_name() -> str:
     """Whose database the tests use: a service's conftest overrides it."""
     pytest.fail("This member has no database: override the fixture service_name in its conftest.")
+
+
+@lru_cache
+def engine_of(url: str) -> AsyncEngine:
+    """One engine a database, so that statements are compiled once; it pools no connection."""
+    return create_async_engine(url, poolclass=NullPool)
 
 
 # What depends on `service_name` is made anew for each test: pytest would keep the first service's
@@ -94,12 +106,10 @@ def shared_database(shared_databases: SharedDatabases, recipe: Recipe) -> TestDa
 @pytest.fixture
 async def rollback_connection(shared_database: TestDatabase) -> AsyncIterator[AsyncConnection]:
     """A connection of the runtime role in a transaction that is rolled back after the test."""
-    engine = create_async_engine(shared_database.url, poolclass=NullPool)
-    async with engine.connect() as connection:
+    async with engine_of(shared_database.url).connect() as connection:
         await connection.begin()
         yield connection
         await connection.rollback()
-    await engine.dispose()
 
 
 @pytest.fixture
