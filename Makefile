@@ -12,6 +12,9 @@ UV := $(BIN)/uv
 export UV_PYTHON := $(CURDIR)/.venv/bin/python
 export UV_NO_PROGRESS := 1
 export UV_LINK_MODE := copy
+# Some twenty Python processes start in a run: each would compile what it imports again.
+export UV_COMPILE_BYTECODE := 1
+unexport PYTHONDONTWRITEBYTECODE
 
 PACKAGES := auth-service booking chassis config-service contracts mesh ops
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
