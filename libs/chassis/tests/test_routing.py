@@ -149,6 +149,7 @@ async def test_a_missing_optional_body_needs_no_content_type() -> None:
 
 async def test_unknown_paths_and_methods_are_problems() -> None:
     assert (await problem(404, "GET", "/nowhere"))["type"].endswith("/not-found")
+    assert (await problem(404, "GET", "/shared/"))["type"].endswith("/not-found")
     assert (await problem(405, "PUT", "/loads"))["type"].endswith("/method-not-allowed")
 
 

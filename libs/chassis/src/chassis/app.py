@@ -91,6 +91,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         separate_input_output_schemas=False,
+        # A path with a slash too many is another path; a redirect would name our host.
+        redirect_slashes=False,
     )
     routes = tuple(route for router in routers for route in _strict_routes(router))
     app.state.runtime = Runtime(settings, database, verifier, AccessPolicy(open_scopes), routes)

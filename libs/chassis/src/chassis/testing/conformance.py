@@ -1,0 +1,77 @@
+"""An OpenAPI document held against its service: schemathesis sends what the document allows.
+
+schema = load(document_of(create_app), checks={...})
+
+@schema.parametrize()
+@QUICK
+async def test_it_holds(case: Case, client: httpx.AsyncClient) -> None:
+    case.validate_response(await send(case, client, headers={...}))
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import httpx
+import schemathesis
+from fastapi import FastAPI
+from hypothesis import HealthCheck, settings
+
+from chassis.db import Database
+from chassis.settings import ServiceSettings
+
+# schemathesis is typed, but by generics that it leaves open.
+Case = Any
+Schema = Any
+
+_UNHURRIED = [
+    HealthCheck.function_scoped_fixture,
+    HealthCheck.too_slow,
+    HealthCheck.filter_too_much,
+]
+QUICK = settings(max_examples=5, derandomize=True, deadline=None, suppress_health_check=_UNHURRIED)
+LONG = settings(max_examples=500, deadline=None, suppress_health_check=_UNHURRIED)
+
+_CHECKS: Mapping[str, Any] = {
+    # No document can say all that is refused: which password is right, which two places are one.
+    "positive_data_acceptance": {"enabled": False},
+    # It sends requests by itself, to a server; other tests ask without a token.
+    "ignored_auth": {"enabled": False},
+}
+
+
+def document_of(create_app: Callable[[ServiceSettings, Database], FastAPI]) -> dict[str, Any]:
+    """The service's OpenAPI document; needs no database."""
+    url = "postgresql+asyncpg://nobody@localhost/none"
+    own = ServiceSettings.model_validate({"database_url": url})
+    return create_app(own, Database.connect(url, name="test")).openapi()
+
+
+def load(
+    document: dict[str, Any], *, checks: Mapping[str, Any] | None = None, **config: Any
+) -> Schema:
+    """A schema whose `parametrize` makes a test for each operation.
+
+    `checks` and `config` are schemathesis's own settings, on top of what holds for every service.
+    """
+    chosen = {"checks": {**_CHECKS, **(checks or {})}, **config}
+    return schemathesis.openapi.from_dict(
+        document,
+        config=schemathesis.Config.from_dict(chosen),  # pyright: ignore[reportUnknownMemberType] - it says dict
+    )
+
+
+async def send(
+    case: Case, client: httpx.AsyncClient, *, headers: Mapping[str, str]
+) -> httpx.Response:
+    """What the case asks, with `headers` besides its own."""
+    asked = case.as_transport_kwargs(base_url="http://test", headers=dict(headers))
+    data: Any = asked.get("data")
+    return await client.request(
+        asked["method"],
+        asked["url"],
+        params=asked.get("params"),
+        headers=[(k.encode(), v.encode("latin-1")) for k, v in asked["headers"].items()],
+        content=data if isinstance(data, bytes | str) else None,
+        data=cast("dict[str, Any]", data) if isinstance(data, dict) else None,
+        json=asked.get("json"),
+    )
