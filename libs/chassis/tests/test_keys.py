@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from chassis import keys
-from chassis.keys import RemoteKeys, parse_jwks
+from chassis.keys import KeysUnavailable, RemoteKeys, parse_jwks
 from chassis.testing.issuer import Issuer
 
 URL = "http://auth.test/auth/jwks.json"
@@ -111,3 +111,11 @@ def test_keys_of_other_kinds_are_passed_over() -> None:
     mine = Issuer("a").jwks["keys"][0]
     document = {"keys": [{**mine, "kid": "hs", "kty": "oct"}, {"kty": "RSA"}, mine]}
     assert list(parse_jwks(orjson.dumps(document))) == ["a"]
+
+
+async def test_before_any_key_is_known_nothing_is_said_of_tokens(tmp_path: Path) -> None:
+    published = Published()
+    published.issuers = None
+    source = remote(published, tmp_path / "jwks.json")
+    with pytest.raises(KeysUnavailable):
+        await source.refresh()

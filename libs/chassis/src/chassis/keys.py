@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 from pydantic import BaseModel
 
+from chassis.errors import Unavailable
 from chassis.tokens import BadKey, Key, build_key
 
 logger = logging.getLogger(__name__)
@@ -22,6 +23,13 @@ logger = logging.getLogger(__name__)
 REFRESH_SECONDS = 60.0
 FORCED_REFRESH_SECONDS = 30.0
 FIRST_RETRY_SECONDS = 1.0
+
+
+class KeysUnavailable(Unavailable):
+    """No key of auth-service is known yet, so no token can be checked."""
+
+    type = "keys-unavailable"
+    title = "Tokens can't be checked yet"
 
 
 class _JwkSet(BaseModel):
@@ -80,10 +88,15 @@ class RemoteKeys:
                 await self._task
 
     async def refresh(self) -> None:
-        """Ask now, for an unknown key id; at most one request in 30 s, whoever asks."""
+        """Ask now, for an unknown key id; at most one request in 30 s, whoever asks.
+
+        Raises `KeysUnavailable` while no key was ever known: then nothing can be said of a token.
+        """
         async with self._looking:
             if time.monotonic() - self._looked_at >= FORCED_REFRESH_SECONDS:
                 await self._look()
+        if not self._keys:
+            raise KeysUnavailable
 
     async def _keep_fresh(self) -> None:
         while True:

@@ -66,7 +66,10 @@ class KeySource(Protocol):
     def get(self, kid: str) -> Key | None: ...
 
     async def refresh(self) -> None:
-        """Look for new keys, if the last look was long enough ago. Raises nothing."""
+        """Look for new keys, if the last look was long enough ago.
+
+        Raises `Unavailable` when no key was ever known.
+        """
         ...
 
 
