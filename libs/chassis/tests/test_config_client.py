@@ -1,96 +1,22 @@
 import asyncio
-import json
 import logging
-import os
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from prometheus_client import REGISTRY
 
 from chassis.canonical import checksum
 from chassis.client_credentials import TokenUnavailable
-from chassis.config_cache import ConfigCache
-from chassis.config_client import ConfigClient, ConfigurationUnavailable, TokenProvider
+from chassis.config_client import ConfigClient, ConfigurationUnavailable
 
-PATH = "pricing"
-
-
-class FakeConfigService:
-    """Answers as config-service does, from a dictionary, or not at all."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, tuple[int, Any]] = {}
-        self.down = False
-        self.status = 200
-        self.damage: dict[str, object] = {}
-        self.requests: list[httpx.Request] = []
-
-    def put(self, path: str, data: Any) -> None:
-        version = self.values[path][0] + 1 if path in self.values else 1
-        self.values[path] = (version, data)
-
-    async def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        if self.down:
-            raise httpx.ConnectError("refused")
-        if self.status != 200:
-            return httpx.Response(self.status)
-        found = self.values.get(request.url.path.removeprefix("/v1/config/booking/dev/"))
-        if found is None:
-            return httpx.Response(404)
-        version, data = found
-        tag = f'"{version}-{checksum(data)}"'
-        if request.headers.get("if-none-match") == tag:
-            return httpx.Response(304)
-        document: dict[str, object] = {
-            "data": data,
-            "version": str(version),
-            "last_modified": datetime(2026, 11, 24, tzinfo=UTC).isoformat(),
-            "checksum": checksum(data),
-        }
-        return httpx.Response(200, json=document | self.damage, headers={"etag": tag})
+from .config_server import PATH, FakeConfigService, a_client, failures, has, until
 
 
 @pytest.fixture
 def server() -> FakeConfigService:
-    server = FakeConfigService()
-    server.put(PATH, {"base_rate": 150})
-    return server
-
-
-async def give_token() -> str:
-    return "a-token"
-
-
-def a_client(
-    server: Callable[[httpx.Request], Coroutine[None, None, httpx.Response]],
-    folder: Path,
-    token: TokenProvider = give_token,
-) -> ConfigClient:
-    return ConfigClient(
-        "http://config-service/",
-        service="booking",
-        environment="dev",
-        token=token,
-        cache_dir=folder,
-        refresh_seconds=0.01,
-        transport=httpx.MockTransport(server),
-    )
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
-def failures(reason: str, path: str = PATH) -> float:
-    labels = {"path": path, "reason": reason}
-    return REGISTRY.get_sample_value("config_refresh_failures_total", labels) or 0
+    return FakeConfigService()
 
 
 @pytest.fixture
@@ -175,7 +101,7 @@ async def test_starts_without_any_value_and_takes_it_when_it_comes(
             client.get(PATH)
         assert refused.value.status == 503
         server.down = False
-        await until(lambda: _has(client))
+        await until(lambda: has(client))
 
 
 async def test_a_server_that_hangs_does_not_hold_up_the_start(
@@ -258,7 +184,7 @@ async def test_lives_through_a_token_that_is_not_to_be_had(
         return "a-token"
 
     async with a_client(server, tmp_path, give_late).running(PATH) as client:
-        await until(lambda: _has(client))
+        await until(lambda: has(client))
     assert failures("no-token") >= 1
     assert failures("unforeseen") >= 1
 
@@ -273,131 +199,3 @@ async def test_failure_is_logged_once_and_recovery_is_said(
         server.down = False
         await until(lambda: "configuration is refreshed again" in caplog.messages)
     assert caplog.messages.count("configuration not refreshed") == 1
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"{",
-        b"\x00\xff" * 100,
-        b"[]",
-        b'{"value": {}}',
-    ],
-)
-async def test_damaged_file_is_ignored(
-    server: FakeConfigService, tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
-    file = await _keep(server, tmp_path)
-    file.write_bytes(content)
-    server.down = True
-    async with a_client(server, tmp_path).running(PATH) as client:
-        with pytest.raises(ConfigurationUnavailable):
-            client.get(PATH)
-        assert "kept configuration ignored" in caplog.messages
-        server.down = False
-        cache = ConfigCache(tmp_path, service="booking", environment="dev")
-        await until(lambda: cache.load(PATH) is not None)
-        assert _has(client)
-
-
-async def test_file_whose_content_was_changed_is_ignored(
-    server: FakeConfigService, tmp_path: Path
-) -> None:
-    file = await _keep(server, tmp_path)
-    document = json.loads(file.read_bytes())
-    document["value"]["data"]["base_rate"] = 1
-    file.write_text(json.dumps(document))
-    server.down = True
-    async with a_client(server, tmp_path).running(PATH) as client:
-        with pytest.raises(ConfigurationUnavailable):
-            client.get(PATH)
-
-
-async def test_file_of_another_path_is_ignored(server: FakeConfigService, tmp_path: Path) -> None:
-    file = await _keep(server, tmp_path)
-    cache = ConfigCache(tmp_path, service="booking", environment="dev")
-    file.rename(cache.file("limits"))
-    assert cache.load("limits") is None
-
-
-async def test_files_are_for_the_owner_only_and_nothing_else_is_left(
-    server: FakeConfigService, tmp_path: Path
-) -> None:
-    file = await _keep(server, tmp_path)
-    assert file.stat().st_mode & 0o777 == 0o600
-    assert names_in(tmp_path) == [file.name]
-
-
-async def test_paths_and_environments_have_files_of_their_own(tmp_path: Path) -> None:
-    dev = ConfigCache(tmp_path, service="booking", environment="dev")
-    staging = ConfigCache(tmp_path, service="booking", environment="staging")
-    names = [dev.file("a/b"), dev.file("a-b"), staging.file("a/b"), dev.file("x" * 255)]
-    assert len(set(names)) == len(names)
-    assert max(len(file.name) for file in names) <= 255
-
-
-async def test_folder_that_cannot_be_written_costs_nothing_but_the_file(
-    server: FakeConfigService, tmp_path: Path
-) -> None:
-    blocked = tmp_path / "blocked"
-    blocked.write_text("a file where a folder should be")
-    before = failures("not-kept")
-    async with a_client(server, blocked / "cache").running(PATH) as client:
-        assert client.get(PATH).version == 1
-        assert failures("not-kept") > before
-        blocked.unlink()
-        cache = ConfigCache(blocked / "cache", service="booking", environment="dev")
-        await until(lambda: cache.load(PATH) is not None)
-
-
-async def test_half_written_file_never_takes_the_place(
-    server: FakeConfigService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = await _keep(server, tmp_path)
-    kept = ConfigCache(tmp_path, service="booking", environment="dev").load(PATH)
-    assert kept is not None
-
-    def fail(_handle: int) -> None:
-        raise OSError("no space left")
-
-    monkeypatch.setattr(os, "fsync", fail)
-    cache = ConfigCache(tmp_path, service="booking", environment="dev")
-    with pytest.raises(OSError, match="no space"):
-        cache.save(kept.model_copy(update={"etag": "another"}))
-    assert cache.load(PATH) == kept
-    assert names_in(tmp_path) == [file.name]
-
-
-async def test_two_processes_may_share_the_folder(
-    server: FakeConfigService, tmp_path: Path
-) -> None:
-    async with (
-        a_client(server, tmp_path).running(PATH) as api,
-        a_client(server, tmp_path).running(PATH) as worker,
-    ):
-        for rate in range(200, 210):
-            server.put(PATH, {"base_rate": rate})
-            cache = ConfigCache(tmp_path, service="booking", environment="dev")
-            assert cache.load(PATH) is not None
-            await asyncio.sleep(0)
-        await until(lambda: api.get(PATH).version == worker.get(PATH).version == 11)
-    await until(lambda: len(names_in(tmp_path)) == 1)
-
-
-def names_in(folder: Path) -> list[str]:
-    return [file.name for file in folder.iterdir()]
-
-
-def _has(client: ConfigClient) -> bool:
-    try:
-        client.get(PATH)
-    except ConfigurationUnavailable:
-        return False
-    return True
-
-
-async def _keep(server: FakeConfigService, folder: Path) -> Path:
-    async with a_client(server, folder).running(PATH):
-        pass
-    return ConfigCache(folder, service="booking", environment="dev").file(PATH)

@@ -1,7 +1,7 @@
 """What comes of a login: a challenge, or a session with its chain of refresh tokens."""
 
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import (
@@ -31,18 +31,8 @@ EndReason = Literal[
     "device-reset",
 ]
 
-PURPOSES: Final[tuple[Purpose, ...]] = ("second-factor", "enrolment")
-END_REASONS: Final[tuple[EndReason, ...]] = (
-    "logout",
-    "token-reuse",
-    "session-limit",
-    "suspended",
-    "password-changed",
-    "second-factor-changed",
-    "second-factor-missing",
-    "roles-changed",
-    "device-reset",
-)
+PURPOSES: Final[tuple[Purpose, ...]] = get_args(Purpose)
+END_REASONS: Final[tuple[EndReason, ...]] = get_args(EndReason)
 MAX_ATTEMPTS: Final = 5
 CHALLENGE_LIFE: Final = timedelta(minutes=5)
 # A client whose answer got lost asks again within this time, and gets the same answer.

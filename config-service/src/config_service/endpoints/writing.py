@@ -17,6 +17,7 @@ from config_service.endpoints.common import (
     answer,
 )
 from config_service.errors import ApprovalRefused, ConfigurationNotFound, VersionNotFound
+from config_service.models import ConfigurationVersion as Version
 from config_service.plans import Wish
 from config_service.rendering import content_of
 from config_service.schemas import Configuration, DeleteRequest, PutRequest, RollbackRequest
@@ -56,9 +57,7 @@ async def roll_back(
         approval_token=body.approval_token,
         caller=caller,
     )
-    if isinstance(written, ApprovalRefused):
-        return problem_response(written)
-    return answer(response, content_of(written))
+    return _rendered(written, response)
 
 
 @router.put(
@@ -84,9 +83,7 @@ async def put_configuration(
         approval_token=body.approval_token,
         caller=caller,
     )
-    if isinstance(written, ApprovalRefused):
-        return problem_response(written)
-    return answer(response, content_of(written))
+    return _rendered(written, response)
 
 
 @router.delete(
@@ -116,3 +113,10 @@ async def delete_configuration(
         caller=caller,
     )
     return Response(status_code=204) if refused is None else problem_response(refused)
+
+
+def _rendered(written: Version | ApprovalRefused, response: Response) -> Configuration | Response:
+    # A refused approval is an answer and no exception: its audit row must be committed.
+    if isinstance(written, ApprovalRefused):
+        return problem_response(written)
+    return answer(response, content_of(written))

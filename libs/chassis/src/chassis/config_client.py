@@ -163,8 +163,7 @@ class ConfigClient:
         except _RefreshFailed as failure:
             _note_failure(entry, str(failure))
             return
-        except Exception:
-            # The refresh must outlive whatever the token provider raises.
+        except Exception:  # the refresh outlives whatever the token provider raises
             logger.exception("configuration refresh broke", extra={"path": entry.path})
             _note_failure(entry, "unforeseen")
             return

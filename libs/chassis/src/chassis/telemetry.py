@@ -78,7 +78,7 @@ class TelemetryMiddleware:
         ) as span:
             try:
                 await self._app(scope, receive, watch)
-            except Exception:
+            except Exception:  # whatever it is: counted, logged with its trace, raised on
                 UNHANDLED.inc()
                 logger.exception("unhandled error", extra={"path": scope["path"]})
                 raise

@@ -86,7 +86,7 @@ async def _attempt(job: Job) -> bool | None:
                 more = await job.run()
     except Unavailable as error:
         logger.warning("job put off", extra={"job": job.name, "reason": str(error)})
-    except Exception:
+    except Exception:  # whatever a job raises, the others and its next run go on
         logger.exception("job failed", extra={"job": job.name})
     else:
         LAST_SUCCESS.labels(job.name).set(time.time())
