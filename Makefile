@@ -6,6 +6,8 @@ SHELL := bash
 
 PYTHON ?= python3
 MEMBERS := libs/chassis libs/contracts libs/mesh libs/ops booking config-service auth-service
+# What only development installs.
+DEV_MEMBERS := bench
 SERVICES := auth booking config
 BIN := .venv/bin
 UV := $(BIN)/uv
@@ -86,6 +88,10 @@ test: .venv/dev.stamp ## Run the tests, with coverage (ARGS="-k booking" narrows
 test-nightly: .venv/dev.stamp ## Run the long tests
 	$(BIN)/pytest -m nightly $(ARGS)
 
+.PHONY: bench
+bench: .venv/dev.stamp ## Measure on this machine (ROWS="create reads" runs some)
+	@exec $(BIN)/python -m bench $(ROWS) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
 .PHONY: clean
 clean: ## Remove the environment, caches and the platform's data
 	rm -rf .venv .ubertruck .coverage .coverage.* .pytest_cache .ruff_cache .import_linter_cache .hypothesis
@@ -106,6 +112,7 @@ clean: ## Remove the environment, caches and the platform's data
 	@$(UV) pip install --quiet --no-deps --no-build-isolation $(MEMBERS:%=-e %)
 	@touch $@
 
-.venv/dev.stamp: .venv/runtime.stamp requirements-dev.lock
+.venv/dev.stamp: .venv/runtime.stamp requirements-dev.lock $(DEV_MEMBERS:%=%/pyproject.toml)
 	@$(UV) pip install --quiet --require-hashes -r requirements-dev.lock
+	@$(UV) pip install --quiet --no-deps --no-build-isolation $(DEV_MEMBERS:%=-e %)
 	@touch $@
