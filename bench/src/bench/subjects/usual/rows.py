@@ -1,0 +1,67 @@
+"""What a request for transport becomes: a booking, the event that tells of it, the kept answer."""
+
+from datetime import datetime
+
+from bench.subjects.usual.models import OutboxEvent
+from bench.subjects.usual.security import Shipper
+from booking.models import Booking, Status
+from booking.schemas import TransportRequest
+from booking.tariff import Price
+from chassis.ids import new_id
+from contracts.booking import BOOKING_REQUESTED, BookingRequested, Money
+
+
+def booking_of(
+    transport: TransportRequest, *, shipper: Shipper, price: Price, at: datetime
+) -> Booking:
+    """The booking, at this price."""
+    pickup, drop = transport.pickup_location, transport.drop_location
+    return Booking(
+        id=new_id(),
+        tenant_id=shipper.tenant_id,
+        shipper_id=shipper.subject,
+        pickup_lat=pickup.lat,
+        pickup_lng=pickup.lng,
+        pickup_address=pickup.address,
+        drop_lat=drop.lat,
+        drop_lng=drop.lng,
+        drop_address=drop.address,
+        material_type=transport.material_type,
+        quantity_mt=transport.quantity_mt,
+        distance_m=price.basis.distance_m,
+        price_paise=price.paise,
+        price_basis=price.basis.model_dump(mode="json"),
+        quote_id=None,
+        status=Status.REQUESTED,
+        version=1,
+        created_at=at,
+        updated_at=at,
+    )
+
+
+def event_of(booking: Booking, *, traceparent: str | None) -> OutboxEvent:
+    """What others are told."""
+    told = BookingRequested(
+        booking_id=booking.id,
+        tenant_id=booking.tenant_id,
+        shipper_id=booking.shipper_id,
+        pickup_location=booking.pickup,
+        drop_location=booking.drop,
+        material_type=booking.material_type,
+        quantity_mt=booking.quantity_mt,
+        distance_m=booking.distance_m,
+        price=Money(amount=booking.price_paise),
+        quote_id=booking.quote_id,
+        requested_at=booking.created_at,
+    )
+    return OutboxEvent(
+        id=new_id(),
+        type=BOOKING_REQUESTED,
+        source="/booking",
+        subject=str(booking.id),
+        tenant_id=booking.tenant_id,
+        aggregate_version=booking.version,
+        traceparent=traceparent,
+        data=told.model_dump(mode="json"),
+        occurred_at=booking.created_at,
+    )
