@@ -7,7 +7,8 @@ from typing import Final
 from fastapi import FastAPI
 
 from booking.distance import GreatCircle
-from booking.endpoints import Offer, router
+from booking.endpoints import Offer, hot, router
+from booking.models import BOOKINGS
 from booking.service import Pricer
 from booking.settings import booking_settings
 from booking.tariff import PRICING, ConfigSource, Tariffs
@@ -17,6 +18,7 @@ from chassis.audit_anchor import FileAnchor
 from chassis.client_credentials import ClientCredentials
 from chassis.config_client import ConfigClient
 from chassis.db import Database
+from chassis.group_commit import GroupCommit
 from chassis.partitions import maintain_partitions
 from chassis.sealer import Sealer
 from chassis.settings import ServiceSettings
@@ -42,13 +44,15 @@ def create_app(
     if source is None:
         source = client = _config_client(own)
         resources.append(lambda: client.running(PRICING))
+    commits = GroupCommit(database, BOOKINGS)
+    resources.append(commits.running)
     app = assemble(
         name=NAME,
         title="Booking",
         description="Quotes and bookings of bulk freight. Money is in paise.",
         settings=own,
         database=database,
-        routers=[router],
+        routers=[router, hot],
         open_scopes=OPEN_SCOPES,
         keys=keys,
         resources=resources,
@@ -56,6 +60,7 @@ def create_app(
     app.state.offer = Offer(
         pricer=Pricer(tariffs=Tariffs(source), distance=GreatCircle(road_factor=own.road_factor)),
         quote_validity=timedelta(minutes=own.quote_minutes),
+        commits=commits,
     )
     return app
 

@@ -44,17 +44,26 @@ from chassis.errors import (
     problems,
 )
 from chassis.etags import IfMatch, etag
-from chassis.idempotency import IdempotentRoute, KeyInFlight, KeyReused
+from chassis.group_commit import GroupCommit, Overloaded
+from chassis.idempotency import (
+    KEY_PARAMETER,
+    IdempotentRoute,
+    KeyInFlight,
+    KeyReused,
+    claim_key,
+)
 from chassis.pagination import BadCursor, Page
+from chassis.routing import StrictRoute
 from chassis.source import client_address
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Offer:
-    """What these endpoints price with."""
+    """What these endpoints price with, and where bookings are committed."""
 
     pricer: Pricer
     quote_validity: timedelta
+    commits: GroupCommit
 
 
 async def _offer(request: Request) -> Offer:
@@ -85,6 +94,8 @@ _ETAG: dict[str, Any] = {
 }
 
 router = APIRouter(prefix="/v1", route_class=IdempotentRoute)
+# Its requests share their transactions, so none of them has a session.
+hot = APIRouter(prefix="/v1", route_class=StrictRoute)
 
 
 @router.post(
@@ -111,30 +122,33 @@ async def create_quote(
     return QuoteOut.of(quote)
 
 
-@router.post(
+@hot.post(
     "/booking",
     operation_id="createBooking",
     tags=["bookings"],
-    responses=problems(*_POSTS, *_PRICES, QuoteNotFound, QuoteExpired, QuoteUsed) | {200: _ETAG},
+    response_model=BookingOut,
+    responses=problems(*_POSTS, *_PRICES, QuoteNotFound, QuoteExpired, QuoteUsed, Overloaded)
+    | {200: _ETAG},
+    openapi_extra={"parameters": [KEY_PARAMETER]},
 )
 async def create_booking(
-    request: BookingRequest,
-    grant: MayCreate,
-    session: Session,
-    offering: Offering,
-    response: Response,
-) -> BookingOut:
+    request: BookingRequest, grant: MayCreate, offering: Offering, received: Request
+) -> Response:
     """Book transport.
 
     Either say what is to be moved, and the price is that of now, or give nothing but the
     `quote_id` of a quote of yours. Send an `Idempotency-Key` to be able to repeat the request:
     without one each request is a booking, however alike they are.
     """
-    booking = await service.create_booking(
-        session, principal=grant.principal, request=request, pricer=offering.pricer
+    answer = await service.create_booking(
+        runtime_of(received).database,
+        offering.commits,
+        principal=grant.principal,
+        request=request,
+        pricer=offering.pricer,
+        claim=await claim_key(received),
     )
-    _tag(response, booking.version)
-    return BookingOut.of(booking)
+    return answer.response()
 
 
 @router.get(

@@ -4,15 +4,30 @@ No I/O and no clock here; only the ids are fresh.
 """
 
 from datetime import datetime
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 from uuid import UUID
 
-from booking.models import Booking, Quote, Status, StatusChange
-from booking.schemas import TransportRequest
+import orjson
+
+from booking.models import BOOKINGS, Booking, BookingRow, Quote, Status, StatusChange
+from booking.schemas import BookingOut, TransportRequest
 from booking.tariff import Price
+from chassis.etags import etag
+from chassis.events import event_row
+from chassis.group_transaction import Write
+from chassis.idempotency import Answer, Claim
 from chassis.ids import new_id
 from chassis.tokens import Principal
-from contracts.booking import BookingCancelled, BookingRequested, Money
+from contracts.booking import (
+    BOOKING_REQUESTED,
+    BookingCancelled,
+    BookingRequested,
+    Money,
+    Place,
+)
+
+SOURCE: Final = "/booking"
 
 
 def new_quote(
@@ -28,30 +43,63 @@ def new_quote(
         id=new_id(),
         created_at=at,
         expires_at=expires_at,
+        price_basis=price.basis.model_dump(mode="json"),
         **_terms(principal=principal, request=request, price=price),
     )
 
 
+_VALUES: Final = attrgetter(*(column.key for column in BOOKINGS.columns))
+
+
 def new_booking(
     *, principal: Principal, request: TransportRequest, price: Price, at: datetime
-) -> Booking:
+) -> BookingRow:
     """A booking at a price that nobody was quoted."""
-    return _requested(_terms(principal=principal, request=request, price=price), at=at)
+    terms = _terms(principal=principal, request=request, price=price)
+    return _requested(terms | {"price_basis": price.basis.model_dump_json()}, at=at)
 
 
-def booking_from_quote(quote: Quote, *, at: datetime) -> Booking:
+def booking_from_quote(quote: Quote, *, at: datetime) -> BookingRow:
     """A booking on the quote's terms."""
-    return _requested(quote.terms(), at=at, quote_id=quote.id)
+    terms = quote.terms()
+    basis = orjson.dumps(terms["price_basis"]).decode()
+    return _requested(terms | {"price_basis": basis}, at=at, quote_id=quote.id)
 
 
-def requested_event(booking: Booking) -> BookingRequested:
+def creation(row: BookingRow, *, claim: Claim | None) -> Write:
+    """All that is committed of a new booking, and its answer."""
+    return Write(
+        id=row.id,
+        row=_VALUES(row),
+        event=event_row(
+            source=SOURCE,
+            type=BOOKING_REQUESTED,
+            subject=row.id,
+            tenant_id=row.tenant_id,
+            aggregate_version=row.version,
+            data=requested_event(row),
+            occurred_at=row.created_at,
+        ),
+        answer=Answer(
+            BookingOut.of(row).model_dump_json().encode(), headers={"etag": etag(row.version)}
+        ),
+        claim=claim,
+        alone=() if row.quote_id is None else (f"quote {row.quote_id}",),
+    )
+
+
+def requested_event(booking: BookingRow) -> BookingRequested:
     """What others are told of a new booking."""
     return BookingRequested(
         booking_id=booking.id,
         tenant_id=booking.tenant_id,
         shipper_id=booking.shipper_id,
-        pickup_location=booking.pickup,
-        drop_location=booking.drop,
+        pickup_location=Place(
+            lat=booking.pickup_lat, lng=booking.pickup_lng, address=booking.pickup_address
+        ),
+        drop_location=Place(
+            lat=booking.drop_lat, lng=booking.drop_lng, address=booking.drop_address
+        ),
         material_type=booking.material_type,
         quantity_mt=booking.quantity_mt,
         distance_m=booking.distance_m,
@@ -74,8 +122,8 @@ def cancelled_event(booking: Booking, change: StatusChange) -> BookingCancelled:
     )
 
 
-def _requested(terms: dict[str, Any], *, at: datetime, quote_id: UUID | None = None) -> Booking:
-    return Booking(
+def _requested(terms: dict[str, Any], *, at: datetime, quote_id: UUID | None = None) -> BookingRow:
+    return BookingRow(
         id=new_id(),
         quote_id=quote_id,
         status=Status.REQUESTED,
@@ -100,5 +148,4 @@ def _terms(*, principal: Principal, request: TransportRequest, price: Price) -> 
         "quantity_mt": request.quantity_mt,
         "distance_m": price.basis.distance_m,
         "price_paise": price.paise,
-        "price_basis": price.basis.model_dump(mode="json"),
     }

@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from booking.distance import Point
-from booking.models import Booking, Consignment, Quote, Status, StatusChange
+from booking.models import Booking, BookingRow, Consignment, Quote, Status, StatusChange
 from booking.pricing import PriceBasis
 from booking.tariff import Freight, decimal_of_number
 from chassis.pagination import CursorParam, Limit
@@ -227,7 +227,7 @@ class BookingOut(Transport):
     updated_at: datetime
 
     @classmethod
-    def of(cls, booking: Booking) -> "BookingOut":
+    def of(cls, booking: Booking | BookingRow) -> "BookingOut":
         return cls(**_booking(booking))
 
 
@@ -265,7 +265,7 @@ def _basis(row: Consignment) -> PriceBasis:
     return PriceBasis.model_validate(row.price_basis)
 
 
-def _booking(booking: Booking) -> dict[str, Any]:
+def _booking(booking: Booking | BookingRow) -> dict[str, Any]:
     return {
         "booking_id": booking.id,
         "status": booking.status,
@@ -278,10 +278,12 @@ def _booking(booking: Booking) -> dict[str, Any]:
     }
 
 
-def _transport(row: Consignment) -> dict[str, Any]:
+def _transport(row: Consignment | BookingRow) -> dict[str, Any]:
     return {
-        "pickup_location": row.pickup,
-        "drop_location": row.drop,
+        "pickup_location": Place(
+            lat=row.pickup_lat, lng=row.pickup_lng, address=row.pickup_address
+        ),
+        "drop_location": Place(lat=row.drop_lat, lng=row.drop_lng, address=row.drop_address),
         "material_type": row.material_type,
         "quantity_mt": row.quantity_mt,
         "distance_m": row.distance_m,

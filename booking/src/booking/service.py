@@ -1,4 +1,7 @@
-"""Use cases. Each runs in the transaction of the session that it is given."""
+"""Use cases. Each runs in the transaction of the session that it is given.
+
+But creating a booking: that shares its transaction with whatever is created at the same moment.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,30 +10,32 @@ from ipaddress import IPv4Address, IPv6Address
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, false, select, true
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from booking.distance import Distance
 from booking.errors import BookingNotFound, QuoteExpired, QuoteNotFound, QuoteUsed
 from booking.models import Booking, Quote, Status, StatusChange
 from booking.rows import (
+    SOURCE,
     booking_from_quote,
     cancelled_event,
+    creation,
     new_booking,
     new_quote,
-    requested_event,
 )
 from booking.schemas import BookingFilter, BookingOut, QuoteAcceptance, TransportRequest
 from booking.tariff import Freight, Price, Tariffs
 from chassis.access import Grant, Scope
 from chassis.audit import record_audit
+from chassis.db import Database
+from chassis.errors import DomainError
 from chassis.etags import IfMatch
 from chassis.events import record_event
+from chassis.group_commit import GroupCommit, Refused
+from chassis.idempotency import Answer, Claim, kept_answer
 from chassis.pagination import Key, Page, keyset, page_of
 from chassis.tokens import Principal
-from contracts.booking import BOOKING_CANCELLED, BOOKING_REQUESTED
-
-SOURCE = "/booking"
+from contracts.booking import BOOKING_CANCELLED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,39 +69,37 @@ async def create_quote(
 
 
 async def create_booking(
-    session: AsyncSession,
+    database: Database,
+    commits: GroupCommit,
     *,
     principal: Principal,
     request: TransportRequest | QuoteAcceptance,
     pricer: Pricer,
-) -> Booking:
+    claim: Claim | None,
+) -> Answer:
     """Book, at the price of now or at that of a quote, which gives one booking only."""
     at = datetime.now(UTC)
-    if isinstance(request, QuoteAcceptance):
-        quote = await _open_quote(session, principal=principal, quote_id=request.quote_id, at=at)
-        booking = booking_from_quote(quote, at=at)
-    else:
-        price = pricer.price(request.freight, at=at)
-        booking = new_booking(principal=principal, request=request, price=price, at=at)
-    session.add(booking)
     try:
-        await session.flush()
-    except IntegrityError as error:
-        # Asking first would not help: another request may book between question and insert.
-        if "uq_bookings_quote_id" in str(error.orig):
+        if isinstance(request, QuoteAcceptance):
+            async with database.begin() as session:
+                quote = await _open_quote(session, principal, request.quote_id, at=at)
+            row = booking_from_quote(quote, at=at)
+        else:
+            price = pricer.price(request.freight, at=at)
+            row = new_booking(principal=principal, request=request, price=price, at=at)
+    except DomainError:
+        # What can't be booked now may have been, when this key was first sent.
+        kept = await _given_before(database, claim)
+        if kept is None:
+            raise
+        return kept
+    try:
+        return await commits.commit(creation(row, claim=claim))
+    except Refused as error:
+        # Asking first doesn't suffice: another may book between question and insert.
+        if error.constraint == "uq_bookings_quote_id":
             raise QuoteUsed from error
         raise
-    await record_event(
-        session,
-        source=SOURCE,
-        type=BOOKING_REQUESTED,
-        subject=booking.id,
-        tenant_id=booking.tenant_id,
-        aggregate_version=booking.version,
-        data=requested_event(booking),
-        occurred_at=at,
-    )
-    return booking
 
 
 async def read_booking(
@@ -197,18 +200,30 @@ def reached_by(grant: Grant) -> ColumnElement[bool]:
             return false()
 
 
+async def _given_before(database: Database, claim: Claim | None) -> Answer | None:
+    if claim is None:
+        return None
+    async with database.begin() as session:
+        return await kept_answer(session, claim)
+
+
 async def _open_quote(
-    session: AsyncSession, *, principal: Principal, quote_id: UUID, at: datetime
+    session: AsyncSession, principal: Principal, quote_id: UUID, *, at: datetime
 ) -> Quote:
-    quote = await session.scalar(
-        select(Quote).where(
+    used = select(Booking.id).where(Booking.quote_id == Quote.id).exists()
+    found = await session.execute(
+        select(Quote, used).where(
             Quote.id == quote_id,
             Quote.tenant_id == principal.tenant_id,
             Quote.shipper_id == principal.subject,
         )
     )
-    if quote is None:
+    row = found.one_or_none()
+    if row is None:
         raise QuoteNotFound
+    quote, is_used = row
+    if is_used:
+        raise QuoteUsed
     if quote.expires_at <= at:
         raise QuoteExpired(f"It held until {quote.expires_at.isoformat()}.")
     return quote

@@ -10,10 +10,14 @@ Endpoints ask for `Session`; nobody but this module commits. Raising means rollb
 """
 
 import uuid
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+)
 from datetime import datetime
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Protocol, cast
 
 import asyncpg
 from fastapi import Depends
@@ -64,18 +68,42 @@ def new_metadata() -> MetaData:
     )
 
 
+class Driver(Protocol):
+    """What is used of asyncpg's own connection."""
+
+    def is_closed(self) -> bool: ...
+
+    def terminate(self) -> None:
+        """Close it without a word to the server."""
+        ...
+
+    def transaction(self) -> AbstractAsyncContextManager[None]:
+        """A transaction, or inside of one a savepoint."""
+        ...
+
+    async def execute(self, query: str, *values: object) -> str: ...
+
+    async def fetch(self, query: str, *values: object) -> Sequence[Mapping[Any, Any]]: ...
+
+
 class Database:
     """One service's database as its runtime role sees it."""
 
-    def __init__(self, sessions: async_sessionmaker[AsyncSession], engine: AsyncEngine) -> None:
+    def __init__(
+        self,
+        sessions: async_sessionmaker[AsyncSession],
+        engine: AsyncEngine,
+        connect: Callable[[], AbstractAsyncContextManager[AsyncConnection]],
+    ) -> None:
         self._sessions = sessions
+        self._connect = connect
         self.engine = engine
 
     @classmethod
     def connect(cls, url: str, *, name: str, pool_size: int = POOL_SIZE) -> "Database":
         """A pool over `url` (`postgresql+asyncpg://…`). Connects at first use, not here."""
         engine = _create_engine(url, name=name, pool_size=pool_size)
-        return cls(async_sessionmaker(engine, expire_on_commit=False), engine)
+        return cls(async_sessionmaker(engine, expire_on_commit=False), engine, engine.connect)
 
     @classmethod
     def on_connection(cls, connection: AsyncConnection) -> "Database":
@@ -83,7 +111,14 @@ class Database:
         sessions = async_sessionmaker(
             bind=connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
         )
-        return cls(sessions, connection.engine)
+
+        @asynccontextmanager
+        async def joined() -> AsyncGenerator[AsyncConnection]:
+            # SQLAlchemy sends BEGIN with its first statement; without it the driver's would commit.
+            await connection.execute(text("SELECT 1"))
+            yield connection
+
+        return cls(sessions, connection.engine, joined)
 
     @asynccontextmanager
     async def begin(self) -> AsyncGenerator[AsyncSession]:
@@ -98,6 +133,26 @@ class Database:
             if is_passing(error):
                 raise DatabaseUnavailable from error
             raise
+
+    @asynccontextmanager
+    async def driver(self) -> AsyncGenerator[Driver]:
+        """A pooled connection without SQLAlchemy in between, for the few paths where that counts.
+
+        Its JSONB codec is SQLAlchemy's still: a parameter is JSON text, a result a Python value.
+        Raises `DatabaseUnavailable` when there is none to be had; afterwards what asyncpg raises.
+        """
+        async with AsyncExitStack() as stack:
+            try:
+                connection = await stack.enter_async_context(self._connect())
+                raw = await connection.get_raw_connection()
+            except (DBAPIError, PoolTimeout) as error:
+                raise DatabaseUnavailable from error
+            driver = cast(Driver, raw.driver_connection)
+            try:
+                yield driver
+            finally:
+                if driver.is_closed():
+                    await connection.invalidate()
 
     async def ping(self) -> None:
         """Raise `DatabaseUnavailable` unless the database answers."""

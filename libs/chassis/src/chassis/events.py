@@ -112,7 +112,7 @@ def outbox_table(metadata: MetaData) -> Table:
     )
 
 
-_OUTBOX = outbox_table(MetaData())
+outbox = outbox_table(MetaData())
 
 
 def event_row(
@@ -172,7 +172,7 @@ async def record_event(
         occurred_at=occurred_at,
         traceparent=traceparent,
     )
-    await session.execute(insert(_OUTBOX).values(**row))
+    await session.execute(insert(outbox).values(**row))
     return row["id"]
 
 

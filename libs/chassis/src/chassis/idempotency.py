@@ -4,12 +4,17 @@ The record is written in the transaction of the effect and keeps the answer to t
 is tenant, principal and route. A key that is being worked on is refused (409), never waited for:
 a waiting request would hold its connection, and on the group-commit path its whole batch.
 A request that was refused leaves no record, so the corrected one may use the key again.
+
+`IdempotentRoute` does all this around an endpoint. An endpoint whose write goes through
+`chassis.group_commit` asks for its `Claim` by `claim_key` and hands it on.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
+from uuid import UUID
 
 import orjson
 from sqlalchemy import (
@@ -36,16 +41,17 @@ from chassis.access import authenticate
 from chassis.db import open_session
 from chassis.errors import BadRequest, Conflict, Invalid
 from chassis.routing import Handler, StrictRequest, StrictRoute
-from chassis.tokens import Principal
 
 KEY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
 _KEPT_HEADERS = ("etag", "location")
-_PARAMETER = {
+_KEY = re.compile(r"[!-~]{1,255}")
+KEY_PARAMETER = {
     "name": KEY_HEADER,
     "in": "header",
     "description": "Yours to choose: sent again with the same body it gets the same answer",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    "required": False,
 }
 
 # The table lives in each service's database; the first migration of a service makes it.
@@ -95,22 +101,50 @@ class KeyReused(Invalid):
 
 
 @dataclass(frozen=True, slots=True)
-class KeyScope:
-    """Within which a key names one request."""
+class Claim:
+    """A key, within which it names one request, and the digest of what was asked."""
 
-    tenant_id: str
+    tenant_id: UUID
     principal: str
     route: str
     key: str
+    fingerprint: bytes
 
-    def columns(self) -> Mapping[str, str]:
-        """As the record's columns."""
+    @property
+    def scope(self) -> Mapping[str, Any]:
+        """The columns that name the record."""
         return {
             "tenant_id": self.tenant_id,
             "principal": self.principal,
             "route": self.route,
             "key": self.key,
         }
+
+    @property
+    def lock(self) -> str:
+        """What a transaction that works on this key locks."""
+        return f"{self.tenant_id}\n{self.principal}\n{self.route}\n{self.key}"
+
+    def check(self, fingerprint: bytes) -> None:
+        """Raise `KeyReused` unless the record with this digest is of the same request."""
+        if fingerprint != self.fingerprint:
+            raise KeyReused("The first request with this key had another payload.")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request is answered, to the byte."""
+
+    body: bytes
+    status: int = 200
+    media_type: str | None = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    replayed: bool = False
+
+    def response(self) -> Response:
+        """As a response, which says so when it was given before."""
+        marks = {REPLAYED_HEADER: "true"} if self.replayed else {}
+        return Response(self.body, self.status, {**self.headers, **marks}, self.media_type)
 
 
 class IdempotentRoute(StrictRoute):
@@ -121,7 +155,7 @@ class IdempotentRoute(StrictRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         if "POST" in (options.get("methods") or ()):
             extra = dict(options.get("openapi_extra") or {})
-            parameter = {**_PARAMETER, "required": self.key_required}
+            parameter = {**KEY_PARAMETER, "required": self.key_required}
             options["openapi_extra"] = {
                 **extra,
                 "parameters": [*extra.get("parameters", ()), parameter],
@@ -134,24 +168,20 @@ class IdempotentRoute(StrictRoute):
             return handler
 
         async def idempotent(request: Request) -> Response:
-            key = _key_of(request)
-            if key is None:
+            # The route reads the body from this object too, so it is received once.
+            request = StrictRequest(request.scope, request.receive)
+            claim = await claim_key(request)
+            if claim is None:
                 if self.key_required:
                     raise KeyMissing
                 return await handler(request)
-            # The route reads the body from this object too, so it is received once.
-            request = StrictRequest(request.scope, request.receive)
-            principal = await authenticate(request)
-            # The path as called, not its template: its parameters belong to what is asked.
-            scope = _scope(principal, f"POST {request.url.path}", key)
-            fingerprint = await _fingerprint(request)
             session = await open_session(request)
-            kept = await _claim(session, scope, fingerprint)
+            kept = await _lock_and_read(session, claim)
             if kept is not None:
-                return kept
+                return kept.response()
             response = await handler(request)
             if response.status_code < 400:
-                await _keep(session, scope, fingerprint, response)
+                await _keep(session, claim, response)
             return response
 
         return idempotent
@@ -163,54 +193,71 @@ class KeyedRoute(IdempotentRoute):
     key_required = True
 
 
+async def claim_key(request: Request) -> Claim | None:
+    """What the request's key claims, None without a key.
+
+    Raises `KeyMalformed`, and `Unauthorized` since a key is its caller's.
+    """
+    key = _key_of(request)
+    if key is None:
+        return None
+    principal = await authenticate(request)
+    return Claim(
+        tenant_id=principal.tenant_id,
+        principal=principal.subject,
+        # The path as called, not its template: its parameters belong to what is asked.
+        route=f"POST {request.scope['path']}",
+        key=key,
+        fingerprint=await _fingerprint(request),
+    )
+
+
+async def kept_answer(session: AsyncSession, claim: Claim) -> Answer | None:
+    """What the key's first request was answered; raises `KeyReused` when it asked for another."""
+    table = idempotency_records
+    found = await session.execute(
+        select(table).where(*(table.c[name] == value for name, value in claim.scope.items()))
+    )
+    record = found.mappings().first()
+    if record is None:
+        return None
+    claim.check(record["fingerprint"])
+    return Answer(
+        record["body"], record["status"], record["media_type"], record["headers"], replayed=True
+    )
+
+
 def _key_of(request: Request) -> str | None:
     values = request.headers.getlist(KEY_HEADER)
     if not values:
         return None
     key = values[0]
-    if len(values) > 1 or not 1 <= len(key) <= 255 or not all("!" <= c <= "~" for c in key):
+    if len(values) > 1 or not _KEY.fullmatch(key):
         raise KeyMalformed("Send one key of 1 to 255 visible ASCII characters.")
     return key
 
 
-def _scope(principal: Principal, route: str, key: str) -> KeyScope:
-    return KeyScope(str(principal.tenant_id), principal.subject, route, key)
-
-
 async def _fingerprint(request: Request) -> bytes:
-    body = await request.body()
     try:
-        canonical = orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
-    except ValueError:
-        canonical = body
+        canonical = orjson.dumps(await request.json(), option=orjson.OPT_SORT_KEYS)
+    except (BadRequest, ValueError):
+        canonical = await request.body()
     return hashlib.sha256(cast(bytes, request.scope["query_string"]) + b"\n" + canonical).digest()
 
 
-async def _claim(session: AsyncSession, scope: KeyScope, fingerprint: bytes) -> Response | None:
-    lock = func.hashtextextended("\n".join(scope.columns().values()), 0)
+async def _lock_and_read(session: AsyncSession, claim: Claim) -> Answer | None:
+    lock = func.hashtextextended(claim.lock, 0)
     if not await session.scalar(select(func.pg_try_advisory_xact_lock(lock))):
         raise KeyInFlight(headers={"Retry-After": "1"})
-    table = idempotency_records
-    found = await session.execute(
-        select(table).where(*(table.c[name] == value for name, value in scope.columns().items()))
-    )
-    record = found.mappings().first()
-    if record is None:
-        return None
-    if record["fingerprint"] != fingerprint:
-        raise KeyReused("The first request with this key had another payload.")
-    headers = {**record["headers"], REPLAYED_HEADER: "true"}
-    return Response(record["body"], record["status"], headers, record["media_type"])
+    return await kept_answer(session, claim)
 
 
-async def _keep(
-    session: AsyncSession, scope: KeyScope, fingerprint: bytes, response: Response
-) -> None:
+async def _keep(session: AsyncSession, claim: Claim, response: Response) -> None:
     headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
     await session.execute(
         insert(idempotency_records).values(
-            **scope.columns(),
-            fingerprint=fingerprint,
+            **claim.scope,
+            fingerprint=claim.fingerprint,
             status=response.status_code,
             media_type=response.headers.get("content-type"),
             headers=headers,
