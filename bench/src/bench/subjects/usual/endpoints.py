@@ -42,7 +42,7 @@ async def create_booking(
     price = cast(Pricer, request.app.state.pricer).price(transport.freight, at=at)
     booking = booking_of(transport, shipper=shipper, price=price, at=at)
     session.add_all([booking, event_of(booking, traceparent=traceparent)])
-    answer = _answer(booking)
+    answer = answer_of(booking)
     if idempotency_key is None:
         await session.commit()
         return answer
@@ -50,8 +50,8 @@ async def create_booking(
     return await commit_once(session, record) or answer
 
 
-def _answer(booking: Booking) -> Response:
-    # Rendered once, by pydantic: the answer and the kept answer are the same bytes.
+def answer_of(booking: Booking) -> Response:
+    """Rendered once, by pydantic: the answer and the kept answer are the same bytes."""
     body = BookingOut.of(booking).model_dump_json()
     headers = {"etag": f'"{booking.version}"'}
     return Response(body, headers=headers, media_type="application/json")

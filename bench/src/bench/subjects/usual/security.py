@@ -1,7 +1,7 @@
 """Who calls: python-jose checks the token of every request, with a key that was built once."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Final, cast
 from uuid import UUID
 
 from fastapi import Depends, Request
@@ -11,6 +11,8 @@ from jose import JOSEError, jwt  # noqa: TID251 - the usual way calls it, and ke
 from chassis.access import AccessPolicy
 from chassis.errors import Forbidden, Unauthorized
 from chassis.tokens import ALGORITHM, KeySource
+
+REQUIRED: Final = {f"require_{claim}": True for claim in ("aud", "exp", "iat", "iss", "jti", "sub")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,7 @@ class TokenCheck:
             algorithms=[ALGORITHM],
             issuer=self.issuer,
             audience=self.audience,
-            options={"require_exp": True, "require_sub": True},
+            options=REQUIRED,
         )
 
 
