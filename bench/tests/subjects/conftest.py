@@ -1,5 +1,6 @@
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
 
 import httpx
 import pytest
@@ -14,9 +15,13 @@ from chassis.testing.issuer import Issuer
 
 from .factories import HeldSource, Someone
 
-NewClient = Callable[
-    [Callable[..., FastAPI], TestDatabase], AbstractAsyncContextManager[httpx.AsyncClient]
-]
+
+class NewClient(Protocol):
+    """Makes a client of an application over a database, at the same prices for all."""
+
+    def __call__(
+        self, create_app: Callable[..., FastAPI], database: TestDatabase, source: HeldSource = ...
+    ) -> AbstractAsyncContextManager[httpx.AsyncClient]: ...
 
 
 @pytest.fixture(scope="session")
@@ -36,15 +41,15 @@ def shipper(issuer: Issuer) -> Someone:
 
 @pytest.fixture
 def new_client(issuer: Issuer) -> NewClient:
-    """A client of an application over a database, at the same prices for all."""
-
     @asynccontextmanager
     async def enter(
-        create_app: Callable[..., FastAPI], database: TestDatabase
+        create_app: Callable[..., FastAPI],
+        database: TestDatabase,
+        source: HeldSource = HeldSource(),  # noqa: B008 - it is frozen
     ) -> AsyncGenerator[httpx.AsyncClient]:
         settings = BookingSettings.model_validate({"database_url": database.url})
         own = Database.connect(database.url, name="test")
-        app = create_app(settings, own, keys=issuer, source=HeldSource())
+        app = create_app(settings, own, keys=issuer, source=source)
         async with client_for(app) as client:
             yield client
 

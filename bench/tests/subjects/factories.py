@@ -18,17 +18,21 @@ PRICING: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class HeldConfiguration:
-    data: Mapping[str, Any] = field(default_factory=lambda: PRICING)
-    version: int = 7
-    checksum: str = checksum(dict(PRICING))
+    data: Mapping[str, Any]
+    version: int
+    checksum: str
 
 
+@dataclass(frozen=True, slots=True)
 class HeldSource:
     """config-service, held in the hand."""
 
+    data: Mapping[str, Any] = field(default_factory=lambda: PRICING)
+    version: int = 7
+
     def get(self, path: str) -> HeldConfiguration:
         assert path == "pricing"
-        return HeldConfiguration()
+        return HeldConfiguration(self.data, self.version, checksum(dict(self.data)))
 
 
 def transport(**changes: Any) -> dict[str, Any]:

@@ -13,16 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bench.subjects.usual.models import IdempotencyRecord
 from bench.subjects.usual.security import Shipper
-from chassis.errors import Invalid
+from chassis.idempotency import REPLAYED_HEADER, KeyReused
 
 ROUTE = "POST /v1/booking"
-
-
-class KeyReused(Invalid):
-    """The key was used with another payload."""
-
-    type = "idempotency-key-reused"
-    title = "Idempotency-Key was used for another request"
 
 
 def record_of(answer: Response, *, shipper: Shipper, key: str, payload: bytes) -> IdempotencyRecord:
@@ -70,5 +63,5 @@ async def _kept(session: AsyncSession, record: IdempotencyRecord) -> Idempotency
 def _replay(kept: IdempotencyRecord, fingerprint: bytes) -> Response:
     if kept.fingerprint != fingerprint:
         raise KeyReused("The first request with this key had another payload.")
-    headers = {**kept.headers, "Idempotency-Replayed": "true"}
+    headers = {**kept.headers, REPLAYED_HEADER: "true"}
     return Response(kept.body, kept.status, headers, kept.media_type)

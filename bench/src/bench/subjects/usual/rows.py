@@ -1,4 +1,4 @@
-"""What a request for transport becomes: a booking, the event that tells of it, the kept answer."""
+"""What a request for transport becomes: a booking, and the event that tells of it."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from booking.models import Booking, Status
 from booking.schemas import TransportRequest
 from booking.tariff import Price
 from chassis.ids import new_id
-from contracts.booking import BOOKING_REQUESTED, BookingRequested, Money
+from contracts.booking import BOOKING_REQUESTED, BookingRequested, Money, Place
 
 
 def booking_of(
@@ -45,8 +45,12 @@ def event_of(booking: Booking, *, traceparent: str | None) -> OutboxEvent:
         booking_id=booking.id,
         tenant_id=booking.tenant_id,
         shipper_id=booking.shipper_id,
-        pickup_location=booking.pickup,
-        drop_location=booking.drop,
+        pickup_location=Place(
+            lat=booking.pickup_lat, lng=booking.pickup_lng, address=booking.pickup_address
+        ),
+        drop_location=Place(
+            lat=booking.drop_lat, lng=booking.drop_lng, address=booking.drop_address
+        ),
         material_type=booking.material_type,
         quantity_mt=booking.quantity_mt,
         distance_m=booking.distance_m,
