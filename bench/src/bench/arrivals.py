@@ -42,6 +42,7 @@ async def offer(
     connections: int = 64,
     patience: float = 1.0,
     timeout: float = 10.0,
+    stop: asyncio.Event | None = None,
 ) -> Outcomes[T]:
     """Send `rate` requests a second for so many `seconds`, then wait for what is in flight.
 
@@ -62,6 +63,8 @@ async def offer(
             schedule.begin()
             while not schedule.over.done():
                 await asyncio.wait([schedule.over], timeout=SWEEP_SECONDS)
+                if stop is not None and stop.is_set():
+                    schedule.cut()
                 for place in places:
                     place.break_off_late()
         return schedule.over.result()
@@ -99,6 +102,11 @@ class _Schedule(Generic[T]):
             raise ValueError("In this time no request is due.")
         self._start = clock()
         self._tick()
+
+    def cut(self) -> None:
+        """Let nothing more become due."""
+        self._total = self._next
+        self._end_if_closed()
 
     def stop(self) -> None:
         """Send nothing any more."""
@@ -180,6 +188,9 @@ class _Schedule(Generic[T]):
 
     def _close(self) -> None:
         self._closed += 1
+        self._end_if_closed()
+
+    def _end_if_closed(self) -> None:
         if self._closed == self._total:
             self._outcomes.seconds = max(self._last - self._start, self._total * self._interval)
             self._end(None)

@@ -70,7 +70,7 @@ async def running(root: Path) -> AsyncGenerator[Platform]:
 
 async def _await_up(output: Path, ending: asyncio.Task[int | None]) -> float:
     deadline = time.monotonic() + START_SECONDS
-    while (found := _UP.search(output.read_text())) is None:
+    while (found := _UP.search(_text(output))) is None:
         if ending.done():
             words = last_words(tail(output, 20)).removeprefix("ubertruck: ")
             raise BenchError(f"The platform doesn't come up: {words}")
@@ -78,6 +78,10 @@ async def _await_up(output: Path, ending: asyncio.Task[int | None]) -> float:
             raise BenchError(f"The platform isn't up after {START_SECONDS:.0f} s.")
         await asyncio.sleep(POLL_SECONDS)
     return float(found[1])
+
+
+def _text(output: Path) -> str:
+    return output.read_text(errors="replace")
 
 
 async def _stop(child: Child, ending: asyncio.Task[int | None]) -> None:

@@ -15,7 +15,7 @@ PATIENCE = 60.0
 
 @asynccontextmanager
 async def running(spec: Spec) -> AsyncGenerator[Process]:
-    """The process, ready, until the body ends; StartError with its last words if it doesn't come up.
+    """The process, ready, until the body ends; StartError with its last words if it isn't.
 
     One that crashes later is started again, and what it dropped is seen by whoever asked it.
     """

@@ -1,13 +1,26 @@
 """Whole requests as bytes, tokens and bodies in turn, each booking with a key of its own."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import orjson
 
 from bench.bodies import bodies
+from bench.errors import WrongAnswer
 from bench.tokens import Token
 
 _HOST = "Host: bench.ubertruck.in\r\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """A booking that was acknowledged, and at what price."""
+
+    booking_id: UUID
+    paise: int
 
 
 def _fresh_prefix() -> str:
@@ -22,17 +35,17 @@ class BookingRequests:
     has only those three to join. Two sets have different keys.
     """
 
-    heads: Sequence[bytes]
-    tails: Sequence[bytes]
+    tokens: Sequence[Token]
+    bodies: Sequence[bytes] = field(default_factory=bodies)
     key_prefix: str = field(default_factory=_fresh_prefix)
+    heads: Sequence[bytes] = field(init=False)
+    tails: Sequence[bytes] = field(init=False)
+    _documents: Sequence[Mapping[str, Any]] = field(init=False)
 
-    @classmethod
-    def of(cls, tokens: Sequence[Token]) -> "BookingRequests":
-        """With these tokens, and the bodies of `bench.bodies`."""
-        return cls(
-            heads=[_booking_head(token.text) for token in tokens],
-            tails=[_booking_tail(body) for body in bodies()],
-        )
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "heads", [_booking_head(token.text) for token in self.tokens])
+        object.__setattr__(self, "tails", [_booking_tail(body) for body in self.bodies])
+        object.__setattr__(self, "_documents", [orjson.loads(body) for body in self.bodies])
 
     def key(self, number: int) -> str:
         """The `Idempotency-Key` of request `number`."""
@@ -42,6 +55,22 @@ class BookingRequests:
         """Request `number`."""
         head = self.heads[number % len(self.heads)]
         return head + self.key(number).encode() + self.tails[number % len(self.tails)]
+
+    def read(self, number: int, body: bytes) -> Answered:
+        """The booking in the answer to request `number`; WrongAnswer if it is another's."""
+        try:
+            document: Mapping[str, Any] = orjson.loads(body)
+            wanted = self._documents[number % len(self._documents)]
+            tenant = str(self.tokens[number % len(self.tokens)].shipper.tenant_id)
+            if any(document[name] != wanted[name] for name in wanted):
+                raise WrongAnswer("The booking moves something else.")
+            if document["tenant_id"] != tenant:
+                raise WrongAnswer("The booking is another tenant's.")
+            return Answered(
+                booking_id=UUID(document["booking_id"]), paise=int(document["price"]["amount"])
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise WrongAnswer("There is no booking in the answer.") from error
 
 
 def get(path: str, token: Token) -> bytes:

@@ -18,7 +18,7 @@ from typing import Any
 from uuid import UUID
 
 from bench.errors import BenchError, WrongAnswer
-from bench.requests import BookingRequests
+from bench.requests import Answered, BookingRequests
 
 CONNECTIONS = 64
 TIMEOUT_SECONDS = 10
@@ -61,15 +61,8 @@ class Plan:
         }
         if self.key_prefix is not None:
             members["key"] = _text(self.key_prefix)
-        return "return {\n%s}\n" % "".join(f"{name} = {of},\n" for name, of in members.items())
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answered:
-    """A booking that was acknowledged, and at what price."""
-
-    booking_id: UUID
-    paise: int
+        lines = "".join(f"{name} = {value},\n" for name, value in members.items())
+        return f"return {{\n{lines}}}\n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,13 +95,18 @@ async def run(port: int, plan: Plan, *, seconds: float, connections: int = CONNE
         as_file(files("bench").joinpath("load.lua")) as script,
     ):
         written, answers = Path(folder, "plan.lua"), Path(folder, "answers")
-        written.write_text(plan.as_lua(), encoding="ascii")
-        output = await _output(
-            ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s"]
-            + [f"--timeout={TIMEOUT_SECONDS}s", f"-s{script}", f"http://127.0.0.1:{port}"]
-            + ["--", str(written), str(answers)]
-        )
-        return read(output, answers.read_text("ascii").splitlines() if plan.keep else ())
+        _write(written, plan.as_lua())
+        _write(answers, "")
+        options = [
+            "--threads=1",
+            f"--connections={connections}",
+            f"--duration={max(1, round(seconds))}s",
+            f"--timeout={TIMEOUT_SECONDS}s",
+            f"--script={script}",
+        ]
+        url = f"http://127.0.0.1:{port}"
+        output = await _output(["wrk", *options, url, "--", str(written), str(answers)])
+        return read(output, _lines(answers))
 
 
 def read(output: str, answers: Sequence[str]) -> Load:
@@ -124,15 +122,22 @@ def read(output: str, answers: Sequence[str]) -> Load:
         raise WrongAnswer(f"Connections failed: {troubles}.")
     if not result["right"]:
         raise WrongAnswer("Nothing was answered.")
-    answered = [_answered(line) for line in answers]
     return Load(
         sent=result["sent"],
         right=result["right"],
         seconds=result["seconds"],
         p50=result["p50"],
         p99=result["p99"],
-        answered=answered,
+        answered=[_answered(line) for line in answers],
     )
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="ascii")
+
+
+def _lines(path: Path) -> Sequence[str]:
+    return path.read_text("ascii").splitlines()
 
 
 async def _output(command: Sequence[str]) -> str:
@@ -153,7 +158,8 @@ def _answered(line: str) -> Answered:
 
 
 def _list(items: Sequence[bytes]) -> str:
-    return "{%s}" % ",\n".join(_text(item.decode("ascii")) for item in items)
+    texts = ",\n".join(_text(item.decode("ascii")) for item in items)
+    return f"{{{texts}}}"
 
 
 def _text(text: str) -> str:

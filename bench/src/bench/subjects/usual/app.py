@@ -5,6 +5,8 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from typing import Final, cast
 
 from fastapi import FastAPI, Request, Response
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from bench.subjects.usual.endpoints import router
@@ -16,7 +18,7 @@ from booking.tariff import PRICING, ConfigSource, Tariffs
 from chassis.access import AccessPolicy
 from chassis.client_credentials import ClientCredentials
 from chassis.config_client import ConfigClient
-from chassis.db import Database
+from chassis.db import Database, DatabaseUnavailable, is_passing
 from chassis.errors import DomainError, problem_response
 from chassis.keys import RemoteKeys
 from chassis.settings import ServiceSettings
@@ -54,6 +56,8 @@ def create_app(
     app = FastAPI(title="Booking the usual way", lifespan=lifespan)
     app.include_router(router)
     app.add_exception_handler(DomainError, _refuse)
+    app.add_exception_handler(DBAPIError, _explain)
+    app.add_exception_handler(PoolTimeout, _explain)
     app.state.sessions = async_sessionmaker(database.engine, expire_on_commit=False)
     app.state.pricer = Pricer(
         tariffs=Tariffs(source), distance=GreatCircle(road_factor=own.road_factor)
@@ -89,3 +93,9 @@ def _config_client(settings: ServiceSettings) -> ConfigClient:
 
 async def _refuse(_request: Request, error: Exception) -> Response:
     return problem_response(cast(DomainError, error))
+
+
+async def _explain(_request: Request, error: Exception) -> Response:
+    if not is_passing(error):
+        raise error
+    return problem_response(DatabaseUnavailable())

@@ -1,0 +1,49 @@
+"""Row `sustained`: bookings a second through the edge, for a minute without a fault."""
+
+from collections.abc import Sequence
+
+from bench import wrk
+from bench.edges import lifted_edge
+from bench.ledger import Ledger
+from bench.results import Figure, figure
+from bench.rows import Row
+from bench.stage import Stage
+
+SECONDS = 60.0
+WARM_UP_SECONDS = 1.0
+_EACH_SECOND = """
+    SELECT count(*) FROM bookings WHERE created_at >= $1
+    GROUP BY floor(extract(epoch FROM created_at - $1))
+    ORDER BY floor(extract(epoch FROM created_at - $1))
+"""
+
+
+async def measure(stage: Stage) -> Sequence[Figure]:
+    """One long load, checked booking by booking."""
+    async with lifted_edge(stage.layout, "edge-lifted") as port:
+        await wrk.run(port, wrk.Plan.of_bookings(stage.bookings()), seconds=WARM_UP_SECONDS)
+        seconds = stage.seconds(SECONDS)
+        stage.say(f"sustained: {seconds:.0f} s")
+        async with stage.ledger() as ledger:
+            plan = wrk.Plan.of_bookings(stage.bookings())
+            load = await wrk.run(port, plan, seconds=seconds)
+            await ledger.settle(load.answered, sent=load.sent)
+            each_second = await _each_second(ledger)
+    return [
+        figure("booking.sustained.edge", "bookings/s", [load.rate], ">= 2000"),
+        figure("booking.sustained.slowest_second", "bookings/s", [min(each_second)]),
+    ]
+
+
+async def _each_second(ledger: Ledger) -> Sequence[int]:
+    """How many bookings fell into each whole second."""
+    result = await ledger.connection.exec_driver_sql(_EACH_SECOND, (ledger.began,))
+    counts = [count for (count,) in result]
+    return counts[:-1] or counts
+
+
+ROW = Row(
+    name="sustained",
+    about="POST /v1/booking through the edge for a minute without a fault",
+    measure=measure,
+)
