@@ -1,7 +1,8 @@
 """What stands in the three tables that a booking writes to."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from sqlalchemy import NullPool, text
@@ -48,6 +49,16 @@ async def execute(url: str, statement: str) -> None:
     engine = create_async_engine(url, poolclass=NullPool)
     async with engine.begin() as connection:
         await connection.execute(text(statement))
+    await engine.dispose()
+
+
+@asynccontextmanager
+async def locked(url: str, table: str) -> AsyncGenerator[None]:
+    """Nobody writes to the table meanwhile."""
+    engine = create_async_engine(url, poolclass=NullPool)
+    async with engine.begin() as connection:
+        await connection.execute(text(f"LOCK TABLE {table} IN EXCLUSIVE MODE"))
+        yield
     await engine.dispose()
 
 

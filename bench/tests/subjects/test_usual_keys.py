@@ -6,7 +6,7 @@ from chassis.testing.databases import TestDatabase
 from chassis.testing.issuer import Issuer
 
 from .factories import PATH, Someone, transport
-from .rows import counts_of, execute
+from .rows import counts_of
 
 
 async def test_a_key_that_comes_again_gets_the_same_answer(
@@ -52,14 +52,3 @@ async def test_a_key_is_its_callers_own(
         response = await client.post(PATH, json=transport(), headers=headers)
         assert "idempotency-replayed" not in response.headers
     assert await counts_of(database.url) == [2, 2, 2]
-
-
-async def test_what_the_schema_refuses_for_another_reason_is_an_error(
-    client: httpx.AsyncClient, database: TestDatabase, shipper: Someone
-) -> None:
-    await execute(
-        database.superuser_url, "ALTER TABLE bookings ADD CHECK (price_paise < 0) NOT VALID"
-    )
-    response = await client.post(PATH, json=transport(), headers=shipper.headers(key="k-1"))
-    assert response.status_code == 500
-    assert await counts_of(database.url) == [0, 0, 0]
