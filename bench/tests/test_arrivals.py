@@ -230,6 +230,20 @@ async def test_nonsense_is_said_at_once() -> None:
             await offered(port, render=stumble)
 
 
+async def test_it_can_be_stopped_and_still_tells_all() -> None:
+    stop = asyncio.Event()
+
+    async def stop_at_ten(sent: int, writer: asyncio.StreamWriter) -> None:
+        if sent == 10:
+            stop.set()
+        await echo(sent, writer)
+
+    async with serving(stop_at_ten) as port:
+        outcomes = await offered(port, seconds=60, stop=stop)
+    assert 11 <= len(outcomes.acknowledged) == outcomes.due < 30_000
+    assert outcomes.troubles == {}
+
+
 async def test_it_can_be_cancelled_and_leaves_nothing() -> None:
     async def keep_silent(_sent: int, _writer: asyncio.StreamWriter) -> None:
         """No answer."""
