@@ -1,7 +1,7 @@
 """Whether the database holds what a load was told: booking by booking, with event and record."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,16 +61,15 @@ class Ledger:
     @classmethod
     @asynccontextmanager
     async def of(cls, url: str, name: str) -> AsyncGenerator[Self]:
-        """The database `name` on the server of the superuser's `url`, from now on.
+        """The database `name` on the server of the superuser's `url`, once nothing comes any more.
 
         BenchError when its commits aren't durable, since its figures would mean nothing.
         """
         async with administrate(url, database=name) as connection:
             await _require_durable(connection)
+            before = await _quiet(connection)
             began = await connection.exec_driver_sql("SELECT clock_timestamp()")
-            yield cls(
-                connection=connection, began=began.scalar_one(), before=await _count(connection)
-            )
+            yield cls(connection=connection, began=began.scalar_one(), before=before)
 
     async def settle(self, answered: Sequence[Answered], *, sent: int) -> Counts:
         """What came since, once nothing comes any more; WrongAnswer unless it is as it should be.
@@ -78,7 +77,7 @@ class Ledger:
         At most `sent` bookings, each with one event, one record and a price that follows from its
         basis; and all that were answered among them, at the price of the answer.
         """
-        came = (await self._quiet()).since(self.before)
+        came = (await _quiet(self.connection)).since(self.before)
         if not came.bookings == came.events == came.records:
             raise WrongAnswer(f"Bookings, events and records don't match: {tuple(came)}.")
         if not len(answered) <= came.bookings <= sent:
@@ -89,14 +88,6 @@ class Ledger:
         await self._require_one_event_each()
         await self._require_right_prices()
         return came
-
-    async def _quiet(self) -> Counts:
-        counts, same = await _count(self.connection), 0
-        while same < QUIET_POLLS:
-            await asyncio.sleep(QUIET_SECONDS)
-            again = await _count(self.connection)
-            counts, same = again, same + 1 if again == counts else 0
-        return counts
 
     async def _find(self, answered: Sequence[Answered]) -> None:
         prices = {one.booking_id: one.paise for one in answered}
@@ -113,13 +104,23 @@ class Ledger:
 
     async def _require_right_prices(self) -> None:
         result = await self.connection.exec_driver_sql(_PRICES, (self.began,))
-        for paise, basis in result.tuples():
+        for paise, basis in cast("Iterable[tuple[int, dict[str, Any]]]", result):
             if recompute(PriceBasis.model_validate(basis)) != paise:
                 raise WrongAnswer(f"{paise} paise don't follow from {basis}.")
 
     async def _scalar(self, statement: str, *values: Any) -> int:
         result = await self.connection.exec_driver_sql(statement, values)
         return cast(int, result.scalar_one())
+
+
+async def _quiet(connection: AsyncConnection) -> Counts:
+    """The counts once they stand still: what wrk left in flight may still come."""
+    counts, same = await _count(connection), 0
+    while same < QUIET_POLLS:
+        await asyncio.sleep(QUIET_SECONDS)
+        again = await _count(connection)
+        counts, same = again, same + 1 if again == counts else 0
+    return counts
 
 
 async def _count(connection: AsyncConnection) -> Counts:

@@ -1,8 +1,10 @@
 """Databases of many bookings with a process and an edge before each, and what to ask them."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -108,7 +110,8 @@ async def _singles(
     by_tenant = {token.shipper.tenant_id: token for token in tokens}
     percent = min(100.0, 200.0 * READS / rows)
     found = await connection.exec_driver_sql(_SOME, (percent, READS))
-    return [get(f"/v1/booking/{row_id}", by_tenant[tenant]) for row_id, tenant in found.tuples()]
+    pairs = cast("Iterable[tuple[UUID, UUID]]", found)
+    return [get(f"/v1/booking/{row_id}", by_tenant[tenant]) for row_id, tenant in pairs]
 
 
 async def _lists(connection: AsyncConnection, tokens: Sequence[Token]) -> Mapping[str, Lists]:
@@ -126,5 +129,4 @@ async def _lists(connection: AsyncConnection, tokens: Sequence[Token]) -> Mappin
 
 async def _cursor(connection: AsyncConnection, tenant: UUID) -> str:
     found = await connection.exec_driver_sql(_MIDDLE, (tenant,))
-    at, row_id = found.tuples().one()
-    return encode_cursor(Key(at, row_id))
+    return encode_cursor(Key(*cast("tuple[datetime, UUID]", found.one())))
