@@ -144,6 +144,6 @@ def test_a_version_is_made_ready_once_and_followed() -> None:
     first = tariffs.current()
     assert tariffs.current() is first
     source.now = configuration(version=2, base_rate=300)
-    assert tariffs.current().config.base_rate == 300
+    assert tariffs.current().rates["coal"].base == 300
     source.now = configuration(version=3, base_rate=300)
     assert tariffs.current().version == 3

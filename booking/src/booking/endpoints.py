@@ -52,8 +52,8 @@ from chassis.idempotency import (
     KeyReused,
     claim_key,
 )
+from chassis.lean import LeanRoute
 from chassis.pagination import BadCursor, Page
-from chassis.routing import StrictRoute
 from chassis.source import client_address
 
 
@@ -94,8 +94,8 @@ _ETAG: dict[str, Any] = {
 }
 
 router = APIRouter(prefix="/v1", route_class=IdempotentRoute)
-# Its requests share their transactions, so none of them has a session.
-hot = APIRouter(prefix="/v1", route_class=StrictRoute)
+# Served without sessions: its requests share their transactions.
+hot = APIRouter(prefix="/v1", route_class=LeanRoute)
 
 
 @router.post(

@@ -14,7 +14,7 @@ from booking.models import BOOKINGS, Booking, BookingRow, Quote, Status, StatusC
 from booking.schemas import BookingOut, TransportRequest
 from booking.tariff import Price
 from chassis.etags import etag
-from chassis.events import event_row
+from chassis.events import EventKind
 from chassis.group_transaction import Write
 from chassis.idempotency import Answer, Claim
 from chassis.ids import new_id
@@ -23,11 +23,10 @@ from contracts.booking import (
     BOOKING_REQUESTED,
     BookingCancelled,
     BookingRequested,
-    Money,
-    Place,
 )
 
 SOURCE: Final = "/booking"
+REQUESTED: Final = EventKind(source=SOURCE, type=BOOKING_REQUESTED)
 
 
 def new_quote(
@@ -68,42 +67,35 @@ def booking_from_quote(quote: Quote, *, at: datetime) -> BookingRow:
 
 def creation(row: BookingRow, *, claim: Claim | None) -> Write:
     """All that is committed of a new booking, and its answer."""
+    booking = BookingOut.of(row)
     return Write(
         id=row.id,
         row=_VALUES(row),
-        event=event_row(
-            source=SOURCE,
-            type=BOOKING_REQUESTED,
+        event=REQUESTED.row(
             subject=row.id,
             tenant_id=row.tenant_id,
             aggregate_version=row.version,
-            data=requested_event(row),
+            data=requested_event(booking).model_dump_json(),
             occurred_at=row.created_at,
         ),
-        answer=Answer(
-            BookingOut.of(row).model_dump_json().encode(), headers={"etag": etag(row.version)}
-        ),
+        answer=Answer(booking.model_dump_json().encode(), headers={"etag": etag(row.version)}),
         claim=claim,
         alone=() if row.quote_id is None else (f"quote {row.quote_id}",),
     )
 
 
-def requested_event(booking: BookingRow) -> BookingRequested:
+def requested_event(booking: BookingOut) -> BookingRequested:
     """What others are told of a new booking."""
-    return BookingRequested(
-        booking_id=booking.id,
+    return BookingRequested.model_construct(
+        booking_id=booking.booking_id,
         tenant_id=booking.tenant_id,
         shipper_id=booking.shipper_id,
-        pickup_location=Place(
-            lat=booking.pickup_lat, lng=booking.pickup_lng, address=booking.pickup_address
-        ),
-        drop_location=Place(
-            lat=booking.drop_lat, lng=booking.drop_lng, address=booking.drop_address
-        ),
+        pickup_location=booking.pickup_location,
+        drop_location=booking.drop_location,
         material_type=booking.material_type,
         quantity_mt=booking.quantity_mt,
         distance_m=booking.distance_m,
-        price=Money(amount=booking.price_paise),
+        price=booking.price,
         quote_id=booking.quote_id,
         requested_at=booking.created_at,
     )

@@ -106,7 +106,7 @@ class Tariff:
 
     version: int
     checksum: str
-    config: PricingConfig
+    rates: Mapping[str, Rates]
     surge: Surge
 
     @classmethod
@@ -118,7 +118,12 @@ class Tariff:
         return cls(
             version=configuration.version,
             checksum=configuration.checksum,
-            config=config,
+            rates={
+                material: Rates(
+                    base=config.base_rate, distance=config.distance_rate, material=factor
+                )
+                for material, factor in config.material_rates.items()
+            },
             surge=Surge(
                 triggers=triggers if surge.enabled else (), max_multiplier=surge.max_multiplier
             ),
@@ -133,7 +138,9 @@ class Tariff:
         distance_m = distance.between(freight.pickup, freight.drop)
         if distance_m == 0:
             raise SamePlace
-        rates = self._rates(freight.material)
+        rates = self.rates.get(freight.material)
+        if rates is None:
+            raise MaterialNotPriced(f"There is no rate for {freight.material} at present.")
         surge = self._surge(freight, distance_m, at)
         basis = PriceBasis(
             config_version=self.version,
@@ -151,14 +158,6 @@ class Tariff:
             surge_multiplier=surge.multiplier,
         )
         return Price(paise=paise, basis=basis)
-
-    def _rates(self, material: Material) -> Rates:
-        factor = self.config.material_rates.get(material)
-        if factor is None:
-            raise MaterialNotPriced(f"There is no rate for {material} at present.")
-        return Rates(
-            base=self.config.base_rate, distance=self.config.distance_rate, material=factor
-        )
 
     def _surge(self, freight: Freight, distance_m: int, at: datetime) -> SurgeBasis:
         inputs = surge_inputs(

@@ -3,12 +3,14 @@ import uuid
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import MetaData, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis.events import CloudEvent, event_from_row, event_row, outbox_table, record_event
+from chassis.events import CloudEvent, EventKind, event_from_row, outbox_table, record_event
 from chassis.ids import new_id
 
 REQUESTED = "in.ubertruck.booking.requested.v1"
@@ -85,9 +87,16 @@ def test_what_is_no_event_is_refused(changes: dict[str, object]) -> None:
         event(**changes)
 
 
-def test_a_row_that_makes_no_event_is_refused() -> None:
+@pytest.mark.parametrize("change", [{"type": "nonsense"}, {"source": "booking"}])
+def test_a_kind_that_makes_no_event_is_refused(change: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
-        event_row(
+        EventKind(**{"source": "/booking", "type": REQUESTED, **change})
+
+
+async def test_an_event_that_is_none_is_not_recorded(session: AsyncSession) -> None:
+    with pytest.raises(ValidationError):
+        await record_event(
+            session,
             source="/booking",
             type="nonsense",
             subject="x",
@@ -100,16 +109,18 @@ def test_a_row_that_makes_no_event_is_refused() -> None:
 def test_a_row_carries_the_current_trace() -> None:
     payload = Payload(booking_id=new_id())
     with TracerProvider().get_tracer("test").start_as_current_span("work") as span:
-        row = event_row(
-            source="/booking",
-            type=REQUESTED,
+        row = EventKind(source="/booking", type=REQUESTED).row(
             subject=payload.booking_id,
             tenant_id=None,
             aggregate_version=1,
-            data=payload,
+            data=payload.model_dump_json(),
+            occurred_at=datetime.now(UTC),
         )
-    assert row["traceparent"] is not None
-    assert f"{span.get_span_context().trace_id:032x}" in row["traceparent"]
+    context = span.get_span_context()
+    carrier: dict[str, str] = {}
+    TraceContextTextMapPropagator().inject(carrier, trace.set_span_in_context(span))
+    assert context.is_valid
+    assert row["traceparent"] == carrier["traceparent"]
 
 
 async def test_a_recorded_event_comes_back_as_its_envelope(session: AsyncSession) -> None:

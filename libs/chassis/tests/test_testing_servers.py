@@ -35,7 +35,7 @@ class CountedServer:
 
 @pytest.fixture
 def counted() -> type[CountedServer]:
-    return type("Counted", (CountedServer,), {})
+    return type("Counted", (CountedServer,), {"started": 0, "stopped": 0})
 
 
 def test_lazy_server_starts_once_and_only_if_asked(counted: type[CountedServer]) -> None:

@@ -24,6 +24,7 @@ from chassis.errors import (
     problem_response,
 )
 from chassis.keys import RemoteKeys
+from chassis.lean import LeanPaths
 from chassis.routing import StrictRoute
 from chassis.settings import ServiceSettings
 from chassis.telemetry import TelemetryMiddleware, tracer_provider
@@ -93,12 +94,15 @@ def create_app(
         separate_input_output_schemas=False,
         # A path with a slash too many is another path; a redirect would name our host.
         redirect_slashes=False,
+        # TelemetryMiddleware does what FastAPI's would, for less.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     routes = tuple(route for router in routers for route in _strict_routes(router))
     app.state.runtime = Runtime(settings, database, verifier, AccessPolicy(open_scopes), routes)
     for router in routers:
         app.include_router(router)
     _add_error_handlers(app)
+    app.add_middleware(LeanPaths, routes=routes)
     app.add_middleware(
         TelemetryMiddleware, provider=tracer_provider(name, ratio=settings.trace_ratio)
     )

@@ -9,10 +9,11 @@ only then does it see what was committed by whoever held the lock before.
 """
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final, TypeAlias
+from operator import itemgetter
+from typing import Any, Final, TypeAlias, cast
 from uuid import UUID
 
 import orjson
@@ -69,6 +70,7 @@ _KEPT: Final = f"""
         AND (now() AT TIME ZONE 'utc')::date + 1
 """  # noqa: S608 - a number of ours
 _EVENT_COLUMNS: Final = tuple(OutboxRow.__annotations__)
+_EVENT_VALUES: Final = cast(Callable[[OutboxRow], tuple[object, ...]], itemgetter(*_EVENT_COLUMNS))
 _RECORD_COLUMNS: Final = (
     "tenant_id", "principal", "route", "key", "fingerprint", "status", "media_type", "headers",
     "body",
@@ -199,11 +201,6 @@ def _arrays(writes: Sequence[Write]) -> list[Sequence[object]]:
         if claim is not None
     ]
     rows = zip(*(write.row for write in writes), strict=True)
-    events = zip(*(_event_values(write.event) for write in writes), strict=True)
+    events = zip(*(_EVENT_VALUES(write.event) for write in writes), strict=True)
     kept = zip(*records, strict=True) if records else ((),) * len(_RECORD_COLUMNS)
     return [*rows, *events, *kept]
-
-
-def _event_values(event: OutboxRow) -> tuple[object, ...]:
-    values = {**event, "data": orjson.dumps(event["data"]).decode()}
-    return tuple(values[name] for name in _EVENT_COLUMNS)

@@ -65,15 +65,20 @@ class StrictRoute(APIRoute):
         async def strict(request: Request) -> Response:
             if not isinstance(request, StrictRequest):
                 request = StrictRequest(request.scope, request.receive)
-            query = cast(bytes, request.scope["query_string"])
-            if "\x00" in cast(str, request.scope["path"]) or b"%00" in query:
-                raise NulCharacter
-            if reads_json and await request.body():
-                _check_content_type(request)
-                await request.json()
+            await refuse_malformed(request, reads_json=reads_json)
             return await handler(request)
 
         return strict
+
+
+async def refuse_malformed(request: StrictRequest, *, reads_json: bool) -> None:
+    """Raise what is wrong with a request before anybody looks at what it says."""
+    query = cast(bytes, request.scope["query_string"])
+    if "\x00" in cast(str, request.scope["path"]) or b"%00" in query:
+        raise NulCharacter
+    if reads_json and await request.body():
+        _check_content_type(request)
+        await request.json()
 
 
 class _Bounded:

@@ -6,9 +6,10 @@ events and the next service.
 
 import logging
 import time
+from functools import lru_cache
 from typing import Any, cast
 
-from opentelemetry import trace
+from opentelemetry import context, trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
@@ -40,15 +41,16 @@ def tracer_provider(service: str, *, ratio: float) -> TracerProvider:
 
 def current_traceparent() -> str | None:
     """The W3C `traceparent` of the work at hand, for an event or a call to another service."""
-    carrier: dict[str, str] = {}
-    _PROPAGATOR.inject(carrier)
-    return carrier.get("traceparent")
+    span = trace.get_current_span().get_span_context()
+    if not span.is_valid:
+        return None
+    return f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags:02x}"
 
 
 def current_trace_id() -> str | None:
     """The trace id as 32 hexadecimal digits."""
-    context = trace.get_current_span().get_span_context()
-    return trace.format_trace_id(context.trace_id) if context.is_valid else None
+    span = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(span.trace_id) if span.is_valid else None
 
 
 class TelemetryMiddleware:
@@ -71,24 +73,35 @@ class TelemetryMiddleware:
                 status = cast(int, message["status"])
             await send(message)
 
-        parent = _PROPAGATOR.extract(_trace_headers(scope))
+        parent = _parent(scope)
         method = cast(str, scope["method"])
-        with self._tracer.start_as_current_span(
-            method, parent, kind=trace.SpanKind.SERVER, record_exception=False
-        ) as span:
-            try:
-                await self._app(scope, receive, watch)
-            except Exception:  # whatever it is: counted, logged with its trace, raised on
-                UNHANDLED.inc()
-                logger.exception("unhandled error", extra={"path": scope["path"]})
-                raise
-            finally:
-                route = _route_of(scope)
-                seconds = time.perf_counter() - started
-                REQUEST_SECONDS.labels(method, route, str(status)).observe(seconds)
-                span.update_name(f"{method} {route}")
-                span.set_attribute("http.response.status_code", status)
-                _log(scope, route, status, seconds)
+        span = self._tracer.start_span(method, parent, kind=trace.SpanKind.SERVER)
+        token = context.attach(trace.set_span_in_context(span, parent))
+        try:
+            await self._app(scope, receive, watch)
+        except Exception:  # whatever it is: counted, logged with its trace, raised on
+            UNHANDLED.inc()
+            logger.exception("unhandled error", extra={"path": scope["path"]})
+            raise
+        finally:
+            route = _route_of(scope)
+            seconds = time.perf_counter() - started
+            _duration(method, route, status).observe(seconds)
+            _log(scope, route, status, seconds)
+            context.detach(token)
+            span.update_name(f"{method} {route}")
+            span.set_attribute("http.response.status_code", status)
+            span.end()
+
+
+@lru_cache(maxsize=1024)
+def _duration(method: str, route: str, status: int) -> Histogram:
+    return REQUEST_SECONDS.labels(method, route, str(status))
+
+
+def _parent(scope: Scope) -> context.Context | None:
+    headers = _trace_headers(scope)
+    return _PROPAGATOR.extract(headers) if headers else None
 
 
 def _trace_headers(scope: Scope) -> dict[str, str]:
