@@ -1,0 +1,45 @@
+"""What load/README.md says is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bench import mint
+from chassis.provisioning import administrate
+from chassis.testing.databases import TestDatabase
+from ops.edge import BOOKINGS_OF_A_CLIENT
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "load" / "README.md").read_text()
+
+
+@pytest.fixture
+def service_name() -> str:
+    return "booking"
+
+
+async def test_its_statements_run_as_the_owner_of_the_tables(database: TestDatabase) -> None:
+    blocks = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
+    statements = [one for block in blocks for one in block.split(";\n") if one.strip()]
+    assert len(statements) == 9
+    async with administrate(database.migrator_url, database=database.name) as owner:
+        for statement in statements:
+            await owner.exec_driver_sql(statement)
+
+
+def test_the_limits() -> None:
+    limit = BOOKINGS_OF_A_CLIENT
+    assert f"{limit.per_second} bookings a second ({limit.burst} at once) from each" in README
+
+
+def test_tokens_need_a_platform(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert mint.main(["--state", str(tmp_path / "none")]) == 1
+    assert "has never run" in capsys.readouterr().err
+
+
+def test_secrets_stay_out_of_the_repository() -> None:
+    ignored = (ROOT / ".gitignore").read_text().split()
+    for file in ("load/clients.json", "load/tokens.txt"):
+        assert file in ignored
+        assert f"`{file}`" in README
