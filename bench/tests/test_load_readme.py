@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench import mint
+from chassis.group_commit import BATCH, CAPACITY
 from chassis.provisioning import administrate
 from chassis.testing.databases import TestDatabase
 from ops.edge import BOOKINGS_OF_A_CLIENT
@@ -31,6 +32,8 @@ async def test_its_statements_run_as_the_owner_of_the_tables(database: TestDatab
 def test_the_limits() -> None:
     limit = BOOKINGS_OF_A_CLIENT
     assert f"{limit.per_second} bookings a second ({limit.burst} at once) from each" in README
+    assert f"always {BATCH} means" in README
+    assert f"below {CAPACITY}," in README
 
 
 def test_tokens_need_a_platform(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
