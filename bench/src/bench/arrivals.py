@@ -7,9 +7,9 @@ the server, never for it.
     outcomes = await offer(port=8080, rate=1000, seconds=10, render=requests.__getitem__, check=...)
     outcomes.percentile(99), outcomes.rate, outcomes.troubles
 
-It shares the machine with what it measures: run it under uvloop. There a request costs it some 60 us
-of CPU at 2000 a second and 90 at 1000, nearly all of it for being woken. Timers count milliseconds,
-so about one of each latency is the generator's own.
+It shares the machine with what it measures: run it under uvloop. There a request costs it some 60
+us of CPU at 2000 a second and 90 at 1000, nearly all of it for being woken. Timers count
+milliseconds, so about one of each latency is the generator's own.
 """
 
 import asyncio
