@@ -86,7 +86,9 @@ test: .venv/dev.stamp ## Run the tests, with coverage (ARGS="-k booking" narrows
 
 .PHONY: test-nightly
 test-nightly: .venv/dev.stamp ## Run the long tests
-	$(BIN)/pytest -m nightly $(ARGS)
+	$(BIN)/pytest -m nightly --ignore bench/tests/test_soak.py $(ARGS)
+	@# Alone, since it measures.
+	$(if $(ARGS),,$(BIN)/pytest -n 0 -m nightly bench/tests/test_soak.py)
 
 .PHONY: bench
 bench: .venv/dev.stamp ## Measure on this machine (ROWS="create reads" runs some)
