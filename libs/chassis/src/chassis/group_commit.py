@@ -34,7 +34,7 @@ BATCH: Final = 64
 TRIES: Final = 5
 # How long a call asks again whether a key is free, or what became of a transaction cut off.
 LOCK_SECONDS: Final = 2.0
-DOUBT_SECONDS: Final = 10.0
+DOUBT_SECONDS: Final = 5.0
 LOCK_PAUSE: Final = 0.01
 RECONNECT_PAUSE: Final = 0.2
 
@@ -43,6 +43,7 @@ _TRY_AGAIN = ("40", "0A000")
 # Nothing was committed and trying at once won't help: no room, a lock or a statement that lasted.
 _PASSING = ("53", "55P03", "57014")
 _CONNECTION_LOST = ("08", "57P")
+_DRIVER_ERRORS = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError)
 
 ROWS = Histogram(
     "group_commit_rows", "Calls in one transaction", ["table"], buckets=(1, 2, 4, 8, 16, 32, 64)
@@ -56,9 +57,6 @@ class Overloaded(Unavailable):
 
     type = "overloaded"
     title = "Too many requests at once"
-
-    def __init__(self) -> None:
-        super().__init__("Try again in a second.", headers={"Retry-After": "1"})
 
 
 class Refused(Exception):
@@ -116,7 +114,7 @@ class GroupCommit:
         caller that is cancelled may find its write committed or not.
         """
         if len(self._calls) >= self._capacity:
-            raise Overloaded
+            raise Overloaded("Try again in a second.")
         call = _Call(write, asyncio.get_running_loop().create_future())
         self._calls.add(call)
         self._enqueue(call)
@@ -154,6 +152,10 @@ class GroupCommit:
         return calls
 
     async def _run(self) -> None:
+        # A database that is away now is the first batch's trouble, not the start's.
+        with contextlib.suppress(DatabaseUnavailable, *_DRIVER_ERRORS):
+            async with self._database.driver() as connection:
+                await self._transaction.warm_up(connection)
         while True:
             await self._queued.wait()
             try:
@@ -220,7 +222,7 @@ class GroupCommit:
         for _ in range(TRIES):
             try:
                 return await self._transaction.run(connection, writes, doubtful=doubtful)
-            except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+            except _DRIVER_ERRORS as error:
                 state: str = getattr(error, "sqlstate", None) or ""
                 if isinstance(error, OSError) or state.startswith(_CONNECTION_LOST):
                     connection.terminate()

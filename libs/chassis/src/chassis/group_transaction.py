@@ -83,6 +83,7 @@ class GroupTransaction:
     def __init__(self, table: Table) -> None:
         key = table.primary_key.columns[0].name
         self._present = f'SELECT "{key}" FROM "{table.name}" WHERE "{key}" = ANY($1::uuid[])'  # noqa: S608 - names of ours
+        self._width = len(table.columns)
         self._insert = insert_statement(
             (table, [column.name for column in table.columns]),
             (outbox, _EVENT_COLUMNS),
@@ -113,8 +114,15 @@ class GroupTransaction:
                         outcome = write.answer
                 outcomes.append(outcome)
             if fresh:
-                await connection.execute(self._insert, *_arrays(fresh))
+                await connection.execute(self._insert, *_arrays(fresh, self._width))
         return outcomes
+
+    async def warm_up(self, connection: Driver) -> None:
+        """Have the statements prepared, which takes a while, before anybody waits for them."""
+        async with connection.transaction():
+            await connection.fetch(_LOCK, [])
+            await connection.fetch(_KEPT, [], [], [], [])
+            await connection.execute(self._insert, *_arrays([], self._width))
 
     async def _already(self, connection: Driver, writes: Sequence[Write]) -> frozenset[UUID]:
         found = await connection.fetch(self._present, [write.id for write in writes])
@@ -184,7 +192,7 @@ def _turn(write: Write, locked: bool, taken: set[str]) -> Wait | None:
     return None if taken.isdisjoint(write.locks) else Wait.TURN
 
 
-def _arrays(writes: Sequence[Write]) -> list[Sequence[object]]:
+def _arrays(writes: Sequence[Write], width: int) -> list[Sequence[object]]:
     records = [
         (
             claim.tenant_id,
@@ -200,7 +208,13 @@ def _arrays(writes: Sequence[Write]) -> list[Sequence[object]]:
         for claim, answer in ((write.claim, write.answer) for write in writes)
         if claim is not None
     ]
-    rows = zip(*(write.row for write in writes), strict=True)
-    events = zip(*(_EVENT_VALUES(write.event) for write in writes), strict=True)
-    kept = zip(*records, strict=True) if records else ((),) * len(_RECORD_COLUMNS)
-    return [*rows, *events, *kept]
+    events = [_EVENT_VALUES(write.event) for write in writes]
+    return [
+        *_columns([write.row for write in writes], width),
+        *_columns(events, len(_EVENT_COLUMNS)),
+        *_columns(records, len(_RECORD_COLUMNS)),
+    ]
+
+
+def _columns(rows: Sequence[Sequence[object]], width: int) -> Sequence[Sequence[object]]:
+    return list(zip(*rows, strict=True)) if rows else [()] * width
