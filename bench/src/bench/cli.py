@@ -5,9 +5,10 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import uvloop
 from rich.console import Console
@@ -15,7 +16,7 @@ from rich.console import Console
 from bench import folders, machine, preflight, results, stage
 from bench.errors import BenchError, WrongAnswer
 from bench.results import Figure
-from bench.rows import Row, chosen_rows, every_row
+from bench.rows import Row, every_row, find_row
 from bench.stage import ROUNDS, Pace
 from chassis.embedded import EmbeddedPostgresError
 from ops.errors import OpsError
@@ -29,58 +30,11 @@ NOTES = (
     "the limit for each client is kept.",
 )
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code; 1, with one sentence on standard error, when there is nothing to report."""
-    options = _parser().parse_args(arguments)
-    pace = Pace(rounds=options.rounds, seconds=options.seconds)
-    before = machine.describe()
-    try:
-        rows = chosen_rows(options.rows)
-        preflight.check()
-        figures = _run(rows, pace)
-    except (BenchError, OpsError, EmbeddedPostgresError) as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        print("bench: stopped before the end, so there is nothing to report", file=sys.stderr)
-        return INTERRUPTED
-    _show(figures, before)
-    _keep(figures, before, options.output or _standing_file(pace))
-    return 0
+Work = Callable[[Sequence[Row], Path, Pace], Coroutine[Any, Any, Sequence[Figure]]]
 
 
-def _parser() -> argparse.ArgumentParser:
-    about = [f"  {row.name:10} {row.about}" for row in every_row().values()]
-    parser = argparse.ArgumentParser(
-        prog="bench",
-        description="Measures Ubertruck beside what it could be and what is usual.",
-        epilog="\n".join(["rows:", *about]),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("rows", nargs="*", metavar="ROW", help="what to measure; all otherwise")
-    parser.add_argument("--rounds", type=_positive, default=ROUNDS, help="so many of everything")
-    parser.add_argument("--seconds", type=_positive, help="of each round, for trying out")
-    parser.add_argument("--output", type=Path, help="the file of results")
-    return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
-
-
-def _run(rows: Sequence[Row], pace: Pace) -> Sequence[Figure]:
-    with (
-        folders.temporary_folder() as folder,
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-    ):
-        return runner.run(_measured(rows, folder, pace))
-
-
-async def _measured(rows: Sequence[Row], folder: Path, pace: Pace) -> Sequence[Figure]:
+async def measured(rows: Sequence[Row], folder: Path, pace: Pace) -> Sequence[Figure]:
+    """The figures of all these rows, on one platform over the empty `folder`."""
     _end_when_told()
     began = time.monotonic()
 
@@ -96,6 +50,66 @@ async def _measured(rows: Sequence[Row], folder: Path, pace: Pace) -> Sequence[F
                 raise WrongAnswer(f"Row {row.name} is worth nothing. {error}") from error
         say("Stopping")
     return figures
+
+
+def main(
+    arguments: Sequence[str] | None = None, *, results_folder: Path = RESULTS, work: Work = measured
+) -> int:
+    """The exit code; 1, with one sentence on standard error, when there is nothing to report."""
+    options = _parser().parse_args(arguments)
+    pace = Pace(rounds=options.rounds, seconds=options.seconds)
+    rows = [row for row in every_row().values() if not options.rows or row in options.rows]
+    before = machine.describe()
+    try:
+        preflight.check()
+        figures = _run(work, rows, pace)
+    except (BenchError, OpsError, EmbeddedPostgresError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        print("bench: stopped before the end, so there is nothing to report", file=sys.stderr)
+        return INTERRUPTED
+    _show(figures, before)
+    _keep(figures, before, options.output or _standing_file(results_folder, pace))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    about = [f"  {row.name:10} {row.about}" for row in every_row().values()]
+    parser = argparse.ArgumentParser(
+        prog="bench",
+        description="Measures Ubertruck beside what it could be and what is usual.",
+        epilog="\n".join(["rows:", *about]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "rows", nargs="*", type=_row, metavar="ROW", help="what to measure; all otherwise"
+    )
+    parser.add_argument("--rounds", type=_positive, default=ROUNDS, help="so many of everything")
+    parser.add_argument("--seconds", type=_positive, help="of each round, for trying out")
+    parser.add_argument("--output", type=Path, help="the file of results")
+    return parser
+
+
+def _row(name: str) -> Row:
+    try:
+        return find_row(name)
+    except BenchError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} isn't a whole number above 0.")
+    return int(text)
+
+
+def _run(work: Work, rows: Sequence[Row], pace: Pace) -> Sequence[Figure]:
+    with (
+        folders.temporary_folder() as folder,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        return runner.run(work(rows, folder, pace))
 
 
 def _end_when_told() -> None:
@@ -114,10 +128,8 @@ def _show(figures: Sequence[Figure], before: Mapping[str, str]) -> None:
         console.print(note, markup=False)
 
 
-def _standing_file(pace: Pace) -> Path | None:
-    if not pace.is_full:
-        return None
-    return RESULTS / f"{datetime.now(UTC):%Y-%m-%d}.json"
+def _standing_file(folder: Path, pace: Pace) -> Path | None:
+    return folder / f"{datetime.now(UTC):%Y-%m-%d}.json" if pace.is_full else None
 
 
 def _keep(figures: Sequence[Figure], before: Mapping[str, str], path: Path | None) -> None:

@@ -61,12 +61,8 @@ class Ledger:
     @classmethod
     @asynccontextmanager
     async def of(cls, url: str, name: str) -> AsyncGenerator[Self]:
-        """The database `name` on the server of the superuser's `url`, once nothing comes any more.
-
-        BenchError when its commits aren't durable, since its figures would mean nothing.
-        """
+        """The database `name` on the server of a superuser's `url`, once nothing comes to it."""
         async with administrate(url, database=name) as connection:
-            await _require_durable(connection)
             before = await _quiet(connection)
             began = await connection.exec_driver_sql("SELECT clock_timestamp()")
             yield cls(connection=connection, began=began.scalar_one(), before=before)
@@ -128,8 +124,10 @@ async def _count(connection: AsyncConnection) -> Counts:
     return Counts(*result.one())
 
 
-async def _require_durable(connection: AsyncConnection) -> None:
-    for setting in DURABLE:
-        result = await connection.exec_driver_sql(f"SHOW {setting}")
-        if result.scalar_one() != "on":
-            raise BenchError(f"{setting} is off in the database, so a commit proves nothing.")
+async def require_durable(url: str) -> None:
+    """BenchError unless the server's commits are on the disk when it says so."""
+    async with administrate(url) as connection:
+        for setting in DURABLE:
+            result = await connection.exec_driver_sql(f"SHOW {setting}")
+            if result.scalar_one() != "on":
+                raise BenchError(f"Postgres runs with {setting} off, so its figures mean nothing.")

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import platform, tokens
-from bench.ledger import Ledger
+from bench.ledger import Ledger, require_durable
 from bench.platform import Platform
 from bench.requests import BookingRequests
 from bench.tokens import Token
 from ops.services import BOOKING, Layout
 
 ROUNDS = 5
-SHORTEST_SECONDS = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +20,7 @@ class Pace:
     """How often and how long to measure; `seconds` None leaves that to each row."""
 
     rounds: int = ROUNDS
-    seconds: float | None = None
+    seconds: int | None = None
 
     @property
     def is_full(self) -> bool:
@@ -67,6 +66,7 @@ async def raised(folder: Path, pace: Pace, say: Callable[[str], None]) -> AsyncG
     """A stage over an empty folder, until the body ends."""
     say("Starting the platform")
     async with platform.running(folder / "platform") as up:
+        await require_durable(up.server.superuser_url())
         yield Stage(
             platform=up,
             tokens=await tokens.mint(up.layout),

@@ -1,6 +1,6 @@
 """Access tokens of shippers who exist only here, signed by the running platform's own key."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
@@ -12,6 +12,7 @@ from auth_service.keys import SigningKeys
 from auth_service.settings import AuthSettings
 from auth_service.vault import Vault
 from chassis.db import Database
+from chassis.tokens import Signer
 from ops.ports import LOOPBACK
 from ops.services import AUDIENCE, AUTH, ISSUER, Layout
 
@@ -48,28 +49,32 @@ async def mint(
 
     The platform has to have run on the layout's folder once, and Postgres has to run now.
     """
-    database = Database.connect(layout.database_url(AUTH), name="bench", pool_size=1)
+    url = layout.database_url(AUTH)
+    settings = AuthSettings.model_validate(
+        {"database_url": url, "token_issuer": ISSUER, "token_audience": AUDIENCE}
+    )
+    database = Database.connect(url, name="bench", pool_size=1)
     try:
-        keys = SigningKeys(database, clock=lambda: datetime.now(UTC))
-        await keys.look()
-        signer = await keys.signer(Vault.from_file(layout.credentials.master_key_file))
+        vault = Vault.from_file(layout.credentials.master_key_file)
+        signer = await signer_of(database, vault)
     finally:
         await database.dispose()
-    settings = AuthSettings.model_validate(
-        {
-            "database_url": layout.database_url(AUTH),
-            "token_issuer": ISSUER,
-            "token_audience": AUDIENCE,
-        }
-    )
     return [
-        Token(shipper=who, text=signer.sign(_claims(who, settings, lifetime)))
+        Token(shipper=who, text=signer.sign(claims_of(who, settings=settings, lifetime=lifetime)))
         for who in map(shipper, range(count))
     ]
 
 
-def _claims(who: Shipper, settings: AuthSettings, lifetime: timedelta) -> dict[str, object]:
-    claims = access_claims(
+async def signer_of(database: Database, vault: Vault) -> Signer:
+    """The key that auth-service signs with now, out of its database."""
+    keys = SigningKeys(database, clock=lambda: datetime.now(UTC))
+    await keys.look()
+    return await keys.signer(vault)
+
+
+def claims_of(who: Shipper, *, settings: AuthSettings, lifetime: timedelta) -> Mapping[str, object]:
+    """What auth-service would say of this shipper after a login."""
+    return access_claims(
         settings=settings,
         subject=who.subject,
         tenant_id=who.tenant_id,
@@ -79,7 +84,6 @@ def _claims(who: Shipper, settings: AuthSettings, lifetime: timedelta) -> dict[s
         issued_at=datetime.now(UTC),
         life=lifetime,
     )
-    return dict(claims)
 
 
 def _name(path: str) -> UUID:

@@ -10,7 +10,6 @@ import json
 import shutil
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -147,8 +146,9 @@ async def _output(command: Sequence[str]) -> str:
     try:
         output, _ = await process.communicate()
     finally:
-        with suppress(ProcessLookupError):
+        if process.returncode is None:
             process.kill()
+            await process.wait()
     return output.decode(errors="replace")
 
 

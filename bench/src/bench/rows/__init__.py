@@ -34,10 +34,9 @@ def every_row() -> Mapping[str, Row]:
     return {row.name: row for row in rows}
 
 
-def chosen_rows(names: Sequence[str]) -> Sequence[Row]:
-    """The rows of these names, or all; BenchError for a name that there isn't."""
+def find_row(name: str) -> Row:
+    """The row of this name; BenchError when there is none."""
     rows = every_row()
-    for name in names:
-        if name not in rows:
-            raise BenchError(f"There is no row {name}. There are: {', '.join(rows)}.")
-    return [row for row in rows.values() if not names or row.name in names]
+    if name not in rows:
+        raise BenchError(f"There is no row {name}. There are: {', '.join(rows)}.")
+    return rows[name]
