@@ -3,7 +3,7 @@ import pytest
 from bench.errors import BenchError
 from bench.outcomes import Outcomes
 from bench.requests import Answered
-from bench.rows import create, every_row, find_row, latency, memory, reads
+from bench.rows import create, every_row, find_row, latency, memory, reads, sustained
 
 
 def test_every_file_is_a_row_of_its_name() -> None:
@@ -67,3 +67,11 @@ def test_lists_of_many_are_set_against_lists_of_few() -> None:
     assert figures["booking.read.edge"].value == 450
     assert figures["booking.list.first.1m_over_10k"].met
     assert not figures["booking.list.deep.1m_over_10k"].met
+
+
+def test_processors_are_counted_by_the_booking() -> None:
+    figures = sustained.figures_of({"booking": 30.0, "idle": 6.0}, bookings=120_000)
+    assert {one.name: (one.value, one.unit) for one in figures} == {
+        "booking.sustained.cpu.booking": (250, "us/booking"),
+        "booking.sustained.cpu.idle": (50, "us/booking"),
+    }

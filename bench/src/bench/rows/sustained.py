@@ -1,8 +1,8 @@
 """Row `sustained`: bookings a second through the edge, for a minute without a fault."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from bench import wrk
+from bench import cpu, wrk
 from bench.edges import lifted_edge
 from bench.ledger import Ledger
 from bench.results import Figure, figure
@@ -26,12 +26,23 @@ async def measure(stage: Stage) -> Sequence[Figure]:
         stage.say(f"sustained: {seconds:.0f} s")
         async with stage.ledger() as ledger:
             plan = wrk.Plan.of_bookings(stage.bookings())
+            before = cpu.spent()
             load = await wrk.run(port, plan, seconds=seconds)
+            spent = cpu.between(before, cpu.spent())
             await ledger.settle(load.answered, sent=load.sent)
             each_second = await _each_second(ledger)
     return [
+        *figures_of(spent, bookings=load.right),
         figure("booking.sustained.edge", "bookings/s", [load.rate], ">= 2000"),
         figure("booking.sustained.slowest_second", "bookings/s", [min(each_second)]),
+    ]
+
+
+def figures_of(spent: Mapping[str, float], *, bookings: int) -> Sequence[Figure]:
+    """Microseconds of a core that a booking costs, by who spends them; what was left is idle."""
+    return [
+        figure(f"booking.sustained.cpu.{kind}", "us/booking", [seconds / bookings * 1e6])
+        for kind, seconds in spent.items()
     ]
 
 
