@@ -1,7 +1,8 @@
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import asyncpg
@@ -18,8 +19,8 @@ from chassis.testing.databases import TestDatabase
 
 from .grouping import THINGS, TOO_BIG, CutDatabase, create_things, write
 
-# Operations of a transaction: BEGIN, locks, kept answers, rows, COMMIT.
-WARM_UP = 5
+# Operations of a transaction: BEGIN, locks, kept answers, rows, COMMIT. The first is a warm-up.
+TRANSACTION = 5
 
 
 @pytest.fixture
@@ -35,6 +36,14 @@ async def grouping(database: Database, **options: int) -> AsyncGenerator[GroupCo
     commits = GroupCommit(database, THINGS, **options)
     async with commits.running():
         yield commits
+
+
+def counted(database: TestDatabase, cuts: Mapping[int, bool] = MappingProxyType({})) -> CutDatabase:
+    """The database over a connection whose operations are counted, and cut at some."""
+    connected = CutDatabase.connect(database.url, name="test")
+    assert isinstance(connected, CutDatabase)
+    connected.cuts = cuts
+    return connected
 
 
 async def at_once(commits: GroupCommit, *writes: Write) -> list[Any]:
@@ -100,6 +109,18 @@ async def test_a_key_at_once_is_one_row_and_one_answer(things: Database, batch: 
     assert len({answer.body for answer in answers}) == 1
     assert sorted(answer.replayed for answer in answers) == [False] + [True] * 19
     assert await counts(things) == (1, 1, 1)
+
+
+async def test_a_key_twice_in_a_batch_waits_its_turn(
+    database: TestDatabase, things: Database
+) -> None:
+    counting = counted(database)
+    async with grouping(counting) as commits:
+        await at_once(commits, write(), *(write(key="k") for _ in range(20)))
+    await counting.dispose()
+    assert await counts(things) == (2, 2, 1)
+    # One batch in which the key is new, and one in which it is kept and nothing is to write.
+    assert counting.done == 3 * TRANSACTION - 1
 
 
 async def test_a_key_for_something_else_is_refused(things: Database) -> None:
@@ -190,13 +211,11 @@ async def test_more_than_can_wait_are_sent_away(things: Database) -> None:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("operation", range(WARM_UP, WARM_UP + 10))
+@pytest.mark.parametrize("operation", range(TRANSACTION, TRANSACTION + 10))
 async def test_a_connection_that_dies_at_any_moment(
     things: Database, database: TestDatabase, operation: int, after: bool
 ) -> None:
-    cut = CutDatabase.connect(database.url, name="test")
-    assert isinstance(cut, CutDatabase)
-    cut.cuts = {operation: after}
+    cut = counted(database, {operation: after})
     writes = [write(str(n), key=str(n) if n % 2 else None) for n in range(6)]
     async with grouping(cut, batch=4) as commits:
         outcomes = await at_once(commits, *writes, write("bad"))
@@ -207,15 +226,13 @@ async def test_a_connection_that_dies_at_any_moment(
 
 
 async def test_a_lost_transaction_that_ends_late(things: Database, database: TestDatabase) -> None:
-    cut = CutDatabase.connect(database.url, name="test")
-    assert isinstance(cut, CutDatabase)
-    cut.cuts = {WARM_UP: False}
+    cut = counted(database, {TRANSACTION: False})
     wanted = write()
     async with grouping(cut) as commits, things.begin() as session:
         lock = "SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"
         await session.execute(text(lock), {"name": wanted.locks[0]})
         call = asyncio.create_task(commits.commit(wanted))
-        while cut.done < WARM_UP + 5:
+        while cut.done < TRANSACTION + 5:
             await asyncio.sleep(0.01)
         values = {"id": wanted.id}
         await session.execute(text("INSERT INTO things VALUES (:id, 'late', 1)"), values)

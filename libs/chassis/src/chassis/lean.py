@@ -106,7 +106,8 @@ async def _validated(request: StrictRequest, adapter: TypeAdapter[Any]) -> Any:
         missing = {"type": "missing", "loc": ("body",), "msg": "Field required", "input": None}
         raise RequestValidationError([missing])
     try:
-        return adapter.validate_python(await request.json())
+        # As FastAPI validates, so that errors say the same.
+        return adapter.validate_python(await request.json(), from_attributes=True)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
         raise RequestValidationError(
