@@ -35,6 +35,11 @@ def test_rates_of_bookings_are_set_against_each_other() -> None:
     assert [one.met for one in figures.values() if one.goal] == [False, True, True]
 
 
+def test_each_round_begins_with_another() -> None:
+    rounds = [create.in_turn("abc", number) for number in range(4)]
+    assert rounds == [["a", "b", "c"], ["b", "c", "a"], ["c", "a", "b"], ["a", "b", "c"]]
+
+
 def test_latencies_come_with_what_could_not_be_sent() -> None:
     good, bad = Outcomes[Answered](seconds=1.0), Outcomes[Answered](seconds=1.0)
     good.latencies.extend([0.001, 0.002, 0.04])

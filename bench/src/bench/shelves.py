@@ -22,23 +22,29 @@ from chassis.provisioning import administrate
 from ops.services import BOOKING
 
 PAGE_ROWS = 50
-# Even at 10 000 bookings the page in the middle of theirs is a whole one.
+# Even at 10 000 bookings the deepest page of each of these is a whole one.
 LISTING_TENANTS = 12
+DEPTHS = 10
 READS = 2000
 PAGES = ("first", "deep")
 SAMPLING_SECONDS = 1.0
 
-_MIDDLE = """
-    SELECT created_at, id FROM bookings WHERE tenant_id = $1
-    ORDER BY created_at DESC, id DESC
-    OFFSET (SELECT count(*) / 2 FROM bookings WHERE tenant_id = $1) LIMIT 1
+# From a little below the newest to the middle of a tenant's bookings.
+_PLACES = """
+    SELECT created_at, id
+    FROM (
+        SELECT created_at, id, count(*) OVER () AS many,
+            row_number() OVER (ORDER BY created_at DESC, id DESC) AS place
+        FROM bookings WHERE tenant_id = $1
+    ) AS theirs JOIN generate_series(1, $2) AS step ON place = many * step / (2 * $2)
+    ORDER BY place
 """
 _SOME = "SELECT id, tenant_id FROM bookings TABLESAMPLE BERNOULLI ($1) REPEATABLE (7) LIMIT $2"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lists:
-    """Requests for pages of one kind, and whose bookings are on each."""
+    """Requests for pages of one kind; the bookings on them are these tenants', in turn."""
 
     requests: Sequence[bytes]
     tenants: Sequence[UUID]
@@ -115,18 +121,21 @@ async def _singles(
 
 
 async def _lists(connection: AsyncConnection, tokens: Sequence[Token]) -> Mapping[str, Lists]:
-    tenants = [token.shipper.tenant_id for token in tokens]
     path = f"/v1/booking?limit={PAGE_ROWS}"
-    cursors = [await _cursor(connection, tenant) for tenant in tenants]
-    pairs = list(zip(tokens, cursors, strict=True))
-    first = [get(path, token) for token in tokens]
-    deep = [get(f"{path}&cursor={cursor}", token) for token, cursor in pairs]
+    tenants = [token.shipper.tenant_id for token in tokens]
+    columns = [await _cursors(connection, tenant) for tenant in tenants]
+    deep = [
+        get(f"{path}&cursor={cursor}", token)
+        for depth in zip(*columns, strict=True)
+        for token, cursor in zip(tokens, depth, strict=True)
+    ]
     return {
-        kind: Lists(requests=requests, tenants=tenants)
-        for kind, requests in zip(PAGES, (first, deep), strict=True)
+        "first": Lists(requests=[get(path, token) for token in tokens], tenants=tenants),
+        "deep": Lists(requests=deep, tenants=tenants),
     }
 
 
-async def _cursor(connection: AsyncConnection, tenant: UUID) -> str:
-    found = await connection.exec_driver_sql(_MIDDLE, (tenant,))
-    return encode_cursor(Key(*cast("tuple[datetime, UUID]", found.one())))
+async def _cursors(connection: AsyncConnection, tenant: UUID) -> Sequence[str]:
+    found = await connection.exec_driver_sql(_PLACES, (tenant, DEPTHS))
+    places = cast("Iterable[tuple[datetime, UUID]]", found)
+    return [encode_cursor(Key(at, row_id)) for at, row_id in places]

@@ -90,9 +90,15 @@ async def measure(stage: Stage) -> Sequence[Figure]:
         rates: dict[str, list[float]] = {name: [] for name in contenders}
         for number in stage.rounds:
             stage.say(f"create: round {number + 1} of {len(stage.rounds)}")
-            for name, contender in contenders.items():
-                rates[name].append(await contender.book(seconds))
+            for name in in_turn(list(contenders), number):
+                rates[name].append(await contenders[name].book(seconds))
     return figures_of(rates)
+
+
+def in_turn(names: Sequence[str], number: int) -> Sequence[str]:
+    """Another one begins each round, so that nobody always comes after the same."""
+    first = number % len(names)
+    return [*names[first:], *names[:first]]
 
 
 def figures_of(rates: Mapping[str, Sequence[float]]) -> Sequence[Figure]:
