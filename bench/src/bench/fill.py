@@ -20,6 +20,15 @@ _SAMPLES = """
 # The age falls from a year to nothing while n grows, so that ids, times and places on the disk
 # agree as they do in a table that grew. Young bookings are under way, old ones are over.
 _FILL = """
+    WITH samples AS MATERIALIZED (
+        SELECT row_number() OVER () - 1 AS position, sample.*
+        FROM jsonb_populate_recordset(NULL::bookings, $3::text::jsonb) AS sample
+    ),
+    spread AS MATERIALIZED (
+        SELECT n, floor(power(cardinality($1::uuid[]), random()))::int AS place,
+            ($4::int - n + random()) / $4::int * make_interval(days => $5::int) AS age
+        FROM generate_series(1, $4::int) AS n
+    )
     INSERT INTO bookings (
         id, tenant_id, shipper_id, pickup_lat, pickup_lng, pickup_address, drop_lat, drop_lng,
         drop_address, material_type, quantity_mt, distance_m, price_paise, price_basis,
@@ -36,16 +45,7 @@ _FILL = """
         END,
         CASE WHEN age < interval '1 day' THEN 1 WHEN age < interval '3 days' THEN 3 ELSE 6 END,
         now() - age, now() - age
-    FROM (
-        SELECT samples.*, n,
-            floor(power(cardinality($1::uuid[]), random()))::int AS place,
-            ($4::int - n + random()) / $4::int * make_interval(days => $5::int) AS age
-        FROM generate_series(1, $4::int) AS n
-        JOIN (
-            SELECT row_number() OVER () - 1 AS position, count(*) OVER () AS many, sample.*
-            FROM jsonb_populate_recordset(NULL::bookings, $3::text::jsonb) AS sample
-        ) AS samples ON samples.position = n % samples.many
-    ) AS spread
+    FROM spread JOIN samples ON position = n % (SELECT count(*) FROM samples)
 """
 
 

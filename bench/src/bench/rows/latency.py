@@ -56,6 +56,8 @@ async def _offer(stage: Stage, port: int, seconds: float) -> Outcomes[Answered]:
         )
         if outcomes.wrong or outcomes.refused or outcomes.failed:
             raise WrongAnswer(f"Not every booking was acknowledged: {dict(outcomes.troubles)}.")
+        if not outcomes.acknowledged:
+            raise WrongAnswer("Not one booking could be sent.")
         # Nothing was broken off, so there are neither more bookings than answers nor fewer.
         acknowledged = list(outcomes.acknowledged.values())
         await ledger.settle(acknowledged, sent=len(acknowledged))
