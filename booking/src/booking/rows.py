@@ -11,7 +11,8 @@ from uuid import UUID
 import orjson
 
 from booking.models import BOOKINGS, Booking, BookingRow, Quote, Status, StatusChange
-from booking.schemas import BookingOut, TransportRequest
+from booking.rendering import answer, requested_event
+from booking.schemas import TransportRequest
 from booking.tariff import Price
 from chassis.etags import etag
 from chassis.events import EventKind
@@ -19,11 +20,7 @@ from chassis.group_transaction import Write
 from chassis.idempotency import Answer, Claim
 from chassis.ids import new_id
 from chassis.tokens import Principal
-from contracts.booking import (
-    BOOKING_REQUESTED,
-    BookingCancelled,
-    BookingRequested,
-)
+from contracts.booking import BOOKING_REQUESTED, BookingCancelled
 
 SOURCE: Final = "/booking"
 REQUESTED: Final = EventKind(source=SOURCE, type=BOOKING_REQUESTED)
@@ -54,20 +51,22 @@ def new_booking(
     *, principal: Principal, request: TransportRequest, price: Price, at: datetime
 ) -> BookingRow:
     """A booking at a price that nobody was quoted."""
-    terms = _terms(principal=principal, request=request, price=price)
-    return _requested(terms | {"price_basis": price.basis.model_dump_json()}, at=at)
+    return BookingRow(
+        price_basis=price.basis.model_dump_json(),
+        **_terms(principal=principal, request=request, price=price),
+        **_requested(at),
+    )
 
 
 def booking_from_quote(quote: Quote, *, at: datetime) -> BookingRow:
     """A booking on the quote's terms."""
     terms = quote.terms()
-    basis = orjson.dumps(terms["price_basis"]).decode()
-    return _requested(terms | {"price_basis": basis}, at=at, quote_id=quote.id)
+    basis = orjson.dumps(terms.pop("price_basis")).decode()
+    return BookingRow(price_basis=basis, **terms, **_requested(at, quote_id=quote.id))
 
 
 def creation(row: BookingRow, *, claim: Claim | None) -> Write:
     """All that is committed of a new booking, and its answer."""
-    booking = BookingOut.of(row)
     return Write(
         id=row.id,
         row=_VALUES(row),
@@ -75,29 +74,12 @@ def creation(row: BookingRow, *, claim: Claim | None) -> Write:
             subject=row.id,
             tenant_id=row.tenant_id,
             aggregate_version=row.version,
-            data=requested_event(booking).model_dump_json(),
+            data=requested_event(row),
             occurred_at=row.created_at,
         ),
-        answer=Answer(booking.model_dump_json().encode(), headers={"etag": etag(row.version)}),
+        answer=Answer(answer(row), headers={"etag": etag(row.version)}),
         claim=claim,
         alone=() if row.quote_id is None else (f"quote {row.quote_id}",),
-    )
-
-
-def requested_event(booking: BookingOut) -> BookingRequested:
-    """What others are told of a new booking."""
-    return BookingRequested.model_construct(
-        booking_id=booking.booking_id,
-        tenant_id=booking.tenant_id,
-        shipper_id=booking.shipper_id,
-        pickup_location=booking.pickup_location,
-        drop_location=booking.drop_location,
-        material_type=booking.material_type,
-        quantity_mt=booking.quantity_mt,
-        distance_m=booking.distance_m,
-        price=booking.price,
-        quote_id=booking.quote_id,
-        requested_at=booking.created_at,
     )
 
 
@@ -114,16 +96,15 @@ def cancelled_event(booking: Booking, change: StatusChange) -> BookingCancelled:
     )
 
 
-def _requested(terms: dict[str, Any], *, at: datetime, quote_id: UUID | None = None) -> BookingRow:
-    return BookingRow(
-        id=new_id(),
-        quote_id=quote_id,
-        status=Status.REQUESTED,
-        version=1,
-        created_at=at,
-        updated_at=at,
-        **terms,
-    )
+def _requested(at: datetime, *, quote_id: UUID | None = None) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "quote_id": quote_id,
+        "status": Status.REQUESTED,
+        "version": 1,
+        "created_at": at,
+        "updated_at": at,
+    }
 
 
 def _terms(*, principal: Principal, request: TransportRequest, price: Price) -> dict[str, Any]:

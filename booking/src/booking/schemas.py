@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from booking.distance import Point
-from booking.models import Booking, BookingRow, Consignment, Quote, Status, StatusChange
+from booking.models import Booking, Consignment, Quote, Status, StatusChange
 from booking.pricing import PriceBasis
 from booking.tariff import Freight, decimal_of_number
 from chassis.pagination import CursorParam, Limit
@@ -226,9 +226,8 @@ class BookingOut(Transport):
     updated_at: datetime
 
     @classmethod
-    def of(cls, booking: Booking | BookingRow) -> "BookingOut":
-        # Our own row: its values are checked already, and checking costs more than the rest.
-        return cls.model_construct(**_booking(booking))
+    def of(cls, booking: Booking) -> "BookingOut":
+        return cls(**_booking(booking))
 
 
 class StatusChangeOut(BaseModel):
@@ -265,7 +264,7 @@ def _basis(row: Consignment) -> PriceBasis:
     return PriceBasis.model_validate(row.price_basis)
 
 
-def _booking(booking: Booking | BookingRow) -> dict[str, Any]:
+def _booking(booking: Booking) -> dict[str, Any]:
     return {
         "booking_id": booking.id,
         "status": booking.status,
@@ -278,7 +277,7 @@ def _booking(booking: Booking | BookingRow) -> dict[str, Any]:
     }
 
 
-def _transport(row: Consignment | BookingRow) -> dict[str, Any]:
+def _transport(row: Consignment) -> dict[str, Any]:
     return {
         "pickup_location": Place(
             lat=row.pickup_lat, lng=row.pickup_lng, address=row.pickup_address

@@ -126,6 +126,10 @@ class GroupCommit:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
         """Commits until the context ends; who still waits then is told that it can't be done."""
+        # A database that is away now is the first batch's trouble, not the start's.
+        with contextlib.suppress(DatabaseUnavailable, *_DRIVER_ERRORS):
+            async with self._database.driver() as connection:
+                await self._transaction.warm_up(connection)
         task = asyncio.create_task(self._run(), name="group commit")
         try:
             yield
@@ -152,10 +156,6 @@ class GroupCommit:
         return calls
 
     async def _run(self) -> None:
-        # A database that is away now is the first batch's trouble, not the start's.
-        with contextlib.suppress(DatabaseUnavailable, *_DRIVER_ERRORS):
-            async with self._database.driver() as connection:
-                await self._transaction.warm_up(connection)
         while True:
             await self._queued.wait()
             try:
