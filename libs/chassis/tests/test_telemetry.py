@@ -1,3 +1,4 @@
+import asyncio
 import io
 import json
 import logging
@@ -10,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chassis.db import DatabaseUnavailable
 from chassis.health import Readiness, health_app
-from chassis.logs import JsonFormatter, configure_logging
+from chassis.logs import FLUSH_SECONDS, JsonFormatter, configure_logging
 from chassis.settings import ServiceSettings
 from chassis.telemetry import (
     TelemetryMiddleware,
@@ -86,6 +87,31 @@ def test_log_lines_are_json_with_their_facts() -> None:
     assert document["message"] == "booked\n\x1b[31m"
     assert (document["service"], document["level"], document["tons"]) == ("booking", "info", 12)
     assert len(document["trace_id"]) == 32
+
+
+async def test_a_request_is_a_line_like_any_other() -> None:
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        logging.getLogger("chassis.telemetry").info("within", extra={"tons": 12})
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    output = io.StringIO()
+    before = logging.getLogger().handlers[:]
+    try:
+        configure_logging(settings(log_format="json"), service="booking", stream=output)
+        await ask(TelemetryMiddleware(app, provider=tracer_provider("t", ratio=0)), "/x")
+        await asyncio.sleep(2 * FLUSH_SECONDS)
+        logging.getLogger("chassis.telemetry").setLevel(logging.WARNING)
+        await ask(TelemetryMiddleware(app, provider=tracer_provider("t", ratio=0)), "/y")
+    finally:
+        logging.getLogger("chassis.telemetry").setLevel(logging.NOTSET)
+        logging.getLogger().handlers[:] = before
+    within, line = (json.loads(text) for text in output.getvalue().splitlines())
+    facts = {"method": "GET", "route": "unmatched", "status": 204, "ms": line["ms"]}
+    assert list(within) == [*list(line)[:6], "tons"]
+    within.pop("tons")
+    assert line == within | {"time": line["time"], "message": "request"} | facts
+    assert line["time"] >= within["time"]
 
 
 def test_an_exception_is_part_of_its_line() -> None:

@@ -13,9 +13,8 @@ from typing import Any, cast
 
 import orjson
 from fastapi.routing import APIRoute
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Message
 
 from chassis.errors import BadRequest, PayloadTooLarge, UnsupportedMediaType
 
@@ -49,10 +48,25 @@ class StrictRequest(Request):
     async def body(self) -> bytes:
         if not hasattr(self, "_body"):
             length = self.headers.get("content-length", "0")
+            # A chunked body names no length beforehand, so what comes is counted too.
             if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
-                raise PayloadTooLarge(f"A body holds at most {MAX_BODY_BYTES} bytes.")
-            self._receive = _Bounded(self._receive)
-        return await super().body()
+                raise _too_large()
+            self._body = await self._receive_all()
+        return self._body
+
+    async def _receive_all(self) -> bytes:
+        parts: list[bytes] = []
+        total = 0
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            parts.append(message.get("body", b""))
+            total += len(parts[-1])
+            if total > MAX_BODY_BYTES:
+                raise _too_large()
+            if not message.get("more_body"):
+                return b"".join(parts)
 
 
 class StrictRoute(APIRoute):
@@ -81,19 +95,8 @@ async def refuse_malformed(request: StrictRequest, *, reads_json: bool) -> None:
         await request.json()
 
 
-class _Bounded:
-    """A `receive` that counts: a chunked body names no length beforehand."""
-
-    def __init__(self, receive: Callable[[], Coroutine[Any, Any, Message]] | Any) -> None:
-        self._receive = receive
-        self._total = 0
-
-    async def __call__(self) -> Message:
-        message = cast(Message, await self._receive())
-        self._total += len(message.get("body", b""))
-        if self._total > MAX_BODY_BYTES:
-            raise PayloadTooLarge(f"A body holds at most {MAX_BODY_BYTES} bytes.")
-        return message
+def _too_large() -> PayloadTooLarge:
+    return PayloadTooLarge(f"A body holds at most {MAX_BODY_BYTES} bytes.")
 
 
 def _check_content_type(request: Request) -> None:

@@ -17,6 +17,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chassis.logs import log_often
+
 logger = logging.getLogger(__name__)
 
 _PROPAGATOR = TraceContextTextMapPropagator()
@@ -117,16 +119,14 @@ def _route_of(scope: Scope) -> str:
 
 
 def _log(scope: Scope, route: str, status: int, seconds: float) -> None:
-    if not logger.isEnabledFor(logging.INFO):
-        return
-    principal = scope.get("chassis.principal")
-    facts: dict[str, Any] = {
+    facts: dict[str, object] = {
         "method": scope["method"],
         "route": route,
         "status": status,
         "ms": round(seconds * 1000, 2),
     }
+    principal = scope.get("chassis.principal")
     if principal is not None:
-        facts["tenant"] = str(principal.tenant_id)
+        facts["tenant"] = principal.tenant_id
         facts["subject"] = principal.subject
-    logger.info("request", extra=facts)
+    log_often(logger, "request", facts)
