@@ -19,7 +19,7 @@ from uuid import UUID
 from bench.errors import BenchError, WrongAnswer
 from bench.requests import Answered, BookingRequests
 
-CONNECTIONS = 64
+CONNECTIONS = 128
 TIMEOUT_SECONDS = 10
 BOOKED = '"booking_id":"'
 RESULT = "RESULT "

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict
@@ -71,7 +72,7 @@ class Applied:
     condition: str | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Surge:
     """The triggers of one pricing configuration."""
 
@@ -82,7 +83,7 @@ class Surge:
         """Raises `ConditionFailed`; with equal multipliers the trigger written first is named."""
         if not self.triggers:
             return Applied(multiplier=NO_SURGE, condition=None)
-        context = _context(inputs)
+        context = self._context(inputs)
         holding = [trigger for trigger in self.triggers if _holds(trigger, context)]
         if not holding:
             return Applied(multiplier=NO_SURGE, condition=None)
@@ -90,6 +91,16 @@ class Surge:
         return Applied(
             multiplier=min(highest.multiplier, self.max_multiplier), condition=highest.condition
         )
+
+    @cached_property
+    def _variables(self) -> frozenset[str]:
+        return frozenset(name for trigger in self.triggers for name in trigger.program.variables())
+
+    def _context(self, inputs: SurgeInputs) -> "cel.Context":
+        # CEL's own values, made once for all conditions: that costs more than a condition does.
+        import cel
+
+        return cel.Context({name: getattr(inputs, name) for name in self._variables})
 
 
 def surge_inputs(
@@ -132,13 +143,6 @@ def compile_trigger(condition: str, multiplier: Decimal) -> Trigger:
     if foreign := set(program.functions()) - SURGE_OPERATORS:
         raise BadCondition(f"Not allowed in a condition: {', '.join(sorted(foreign))}.")
     return Trigger(condition=condition, multiplier=multiplier, program=program)
-
-
-def _context(inputs: SurgeInputs) -> "cel.Context":
-    """The inputs as CEL's own values: converting them costs more than a condition does."""
-    import cel
-
-    return cel.Context(vars(inputs))
 
 
 def _holds(trigger: Trigger, context: "cel.Context") -> bool:
