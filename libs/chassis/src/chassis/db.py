@@ -221,6 +221,8 @@ def _create_engine(url: str, *, name: str, pool_size: int) -> AsyncEngine:
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_SECONDS,
+        # The connection that was used last has its statements prepared.
+        pool_use_lifo=True,
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
     return engine
