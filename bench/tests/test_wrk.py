@@ -29,6 +29,7 @@ FINE: dict[str, Any] = {
     "timeout": 0,
     "complaint": "",
 }
+# Python is all that the tests may demand of a machine; `make bench` itself refuses without wrk.
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason=wrk.MISSING)
 
 

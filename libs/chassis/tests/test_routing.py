@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -7,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from chassis.app import create_app
 from chassis.db import Database
-from chassis.routing import MAX_BODY_BYTES, StrictRoute
+from chassis.routing import MAX_BODY_BYTES, BodyCutOff, StrictRequest, StrictRoute
 from chassis.settings import ServiceSettings
 from chassis.testing.client import client_for
 from chassis.testing.issuer import Issuer
@@ -140,6 +141,25 @@ async def test_an_oversized_chunked_body_is_413() -> None:
             yield b" " * 1000
 
     await problem(413, "POST", "/loads", content=chunks(), headers=JSON)
+
+
+async def test_a_caller_who_leaves_within_the_body_is_no_fault_of_ours() -> None:
+    messages: Iterator[dict[str, Any]] = iter(
+        [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
+    )
+
+    async def receive() -> Any:
+        return next(messages)
+
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": "POST",
+        "path": "/",
+        "query_string": b"",
+        "headers": [],
+    }
+    with pytest.raises(BodyCutOff):
+        await StrictRequest(scope, receive).body()
 
 
 async def test_a_missing_optional_body_needs_no_content_type() -> None:

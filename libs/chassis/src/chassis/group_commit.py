@@ -105,7 +105,7 @@ class GroupCommit:
         self._calls: set[_Call] = set()
         self._rows = ROWS.labels(table.name)
         self._seconds = SECONDS.labels(table.name)
-        self._waiting = WAITING.labels(table.name)
+        WAITING.labels(table.name).set_function(lambda: len(self._calls))
 
     async def commit(self, write: Write) -> Answer:
         """The answer that is kept for this write: its own, or that of whoever had its key first.
@@ -166,7 +166,8 @@ class GroupCommit:
                 logger.warning("group commit: %s", error, extra={"calls": len(self._calls)})
                 self._turn_away(error)
                 await asyncio.sleep(RECONNECT_PAUSE if self._queue else 0)
-            except Exception as error:  # whatever it is, nobody may wait for ever
+            except Exception as error:
+                # A task that ended here would leave every caller waiting for ever.
                 logger.exception("group commit")
                 for call in tuple(self._calls):
                     call.fail(error)
@@ -182,7 +183,6 @@ class GroupCommit:
 
     async def _commit(self, connection: Driver, calls: list[_Call]) -> None:
         self._rows.observe(len(calls))
-        self._waiting.set(len(self._calls))
         try:
             with self._seconds.time():
                 await self._settle(connection, calls)

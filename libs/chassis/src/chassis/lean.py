@@ -8,7 +8,7 @@
 OpenAPI, errors and the order of checks are the same. An endpoint may ask for one JSON body, for the
 request, and for dependencies that are asynchronous and themselves take the request alone; it
 returns a `Response`. Anything else is a `TypeError` when the module is imported. What is saved, and
-why it is worth a class: docs/decisions/0008-hot-path.md.
+why it is worth a class: docs/decisions/0009-lean-path.md.
 """
 
 import inspect

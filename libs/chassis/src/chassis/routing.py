@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import orjson
 from fastapi.routing import APIRoute
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis.errors import BadRequest, PayloadTooLarge, UnsupportedMediaType
@@ -35,6 +35,13 @@ class NotJson(BadRequest):
 
     type = "not-json"
     title = "The body is not valid JSON"
+
+
+class BodyCutOff(BadRequest):
+    """The caller went away before the body's end; nobody reads this, but it is no fault of ours."""
+
+    type = "body-cut-off"
+    title = "The body ended early"
 
 
 class StrictRequest(Request):
@@ -60,7 +67,7 @@ class StrictRequest(Request):
         while True:
             message = await self.receive()
             if message["type"] == "http.disconnect":
-                raise ClientDisconnect
+                raise BodyCutOff
             parts.append(message.get("body", b""))
             total += len(parts[-1])
             if total > MAX_BODY_BYTES:

@@ -1,7 +1,11 @@
 """The first prices: what config-service brings as an example, put in as the demo operator."""
 
 import json
+import time
+from collections.abc import Mapping
 from importlib.resources import files
+
+import httpx
 
 from ops import api
 from ops.people import find
@@ -11,6 +15,9 @@ from ops.sessions import Sessions
 PATH = f"/v1/config/booking/{ENVIRONMENT}/pricing"
 TICKET = "CHG-00000001"
 PRECONDITION_FAILED = 412
+UNAVAILABLE = 503
+PATIENCE = 20.0
+PAUSE = 0.2
 
 
 def put_unless_there(layout: Layout) -> None:
@@ -26,6 +33,25 @@ def put_unless_there(layout: Layout) -> None:
         "if-none-match": "*",
     }
     with api.client(layout.api_url(CONFIG)) as client:
-        response = client.put(PATH, json=body, headers=headers)
+        response = put_when_ready(client, body, headers)
     if response.status_code != PRECONDITION_FAILED:
         api.accepted(response, "Putting in the first prices")
+
+
+def put_when_ready(
+    client: httpx.Client,
+    body: Mapping[str, object],
+    headers: Mapping[str, str],
+    *,
+    patience: float = PATIENCE,
+) -> httpx.Response:
+    """The answer to the prices, asked again for `patience` seconds as long as it is 503.
+
+    Started together with identity, config-service may not know the keys of its tokens yet.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        response = client.put(PATH, json=body, headers=headers)
+        if response.status_code != UNAVAILABLE or time.monotonic() >= deadline:
+            return response
+        time.sleep(PAUSE)
