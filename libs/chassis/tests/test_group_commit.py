@@ -13,7 +13,7 @@ from chassis import group_commit
 from chassis.db import Database, DatabaseUnavailable
 from chassis.embedded import EmbeddedPostgres
 from chassis.group_commit import GroupCommit, Overloaded, Refused
-from chassis.group_transaction import Write
+from chassis.group_transaction import KEPT, Write
 from chassis.idempotency import Answer, KeyInFlight, KeyReused
 from chassis.testing.databases import TestDatabase
 
@@ -121,6 +121,27 @@ async def test_a_key_twice_in_a_batch_waits_its_turn(
     assert await counts(things) == (2, 2, 1)
     # One batch in which the key is new, and one in which it is kept and nothing is to write.
     assert counting.done == 3 * TRANSACTION - 1
+
+
+@pytest.mark.parametrize("sizes", ["never looked at", "known to be empty"])
+async def test_a_plan_that_was_made_over_empty_tables_goes_by_the_index(
+    database: TestDatabase, things: Database, sizes: str
+) -> None:
+    if sizes == "known to be empty":
+        await owner_runs(database, "ANALYZE idempotency_records")
+    async with things.begin() as session:
+        for statement in (
+            "SET LOCAL plan_cache_mode = force_generic_plan",
+            "SET LOCAL enable_seqscan = off",
+            f"PREPARE kept (uuid[], text[], text[], text[]) AS {KEPT}".replace(":", "\\:"),
+        ):
+            await session.execute(text(statement))
+        plan = "\n".join(
+            await session.scalars(text("EXPLAIN EXECUTE kept ('{}', '{}', '{}', '{}')"))
+        )
+    assert "Index Scan using idempotency_records" in plan
+    assert "Seq Scan" not in plan
+    assert "Hash" not in plan
 
 
 async def test_a_key_for_something_else_is_refused(things: Database) -> None:
