@@ -15,7 +15,7 @@ from bench.stage import Stage
 from bench.subjects.databases import prepare_database
 from ops.services import BOOKING
 
-SECONDS = 3.0
+SECONDS = 8.0
 WARM_UP_SECONDS = 1.0
 UNIT = "bookings/s"
 USUAL_DATABASE = "bench_usual"
