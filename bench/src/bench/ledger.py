@@ -63,6 +63,8 @@ class Ledger:
     async def of(cls, url: str, name: str) -> AsyncGenerator[Self]:
         """The database `name` on the server of a superuser's `url`, once nothing comes to it."""
         async with administrate(url, database=name) as connection:
+            # Nobody has analysed what has just come, so the planner would compare each with each.
+            await connection.exec_driver_sql("SET enable_nestloop = off")
             before = await _quiet(connection)
             began = await connection.exec_driver_sql("SELECT clock_timestamp()")
             yield cls(connection=connection, began=began.scalar_one(), before=before)
