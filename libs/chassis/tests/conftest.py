@@ -7,7 +7,7 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
-from chassis import schema_v1
+from chassis import schema_v1, schema_v2
 from chassis.embedded import EmbeddedPostgres
 from chassis.migrations import exclusive_connection
 from chassis.testing.databases import Recipe, digest_of
@@ -34,6 +34,9 @@ def recipe() -> Recipe:
         schema_v1.create_outbox(op, RUNTIME_ROLE)
         schema_v1.create_audit(op, RUNTIME_ROLE)
         schema_v1.create_audit_seals(op, RUNTIME_ROLE)
+        schema_v2.pass_statistics_on(op, RUNTIME_ROLE)
+        for table, columns in schema_v2.NEVER_SEARCHED.items():
+            schema_v2.keep_statistics_lean(op, table, columns)
         connection.commit()
 
     async def migrate(url: str) -> None:

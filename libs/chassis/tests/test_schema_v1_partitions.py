@@ -149,7 +149,7 @@ async def test_a_day_in_use_is_dropped_another_time(
     database: TestDatabase, runtime: AsyncConnection, migrator: AsyncConnection
 ) -> None:
     await add_day(migrator, -40)
-    await migrator.exec_driver_sql("ALTER FUNCTION maintain_partitions SET lock_timeout = '10ms'")
+    await migrator.exec_driver_sql("ALTER FUNCTION change_partitions SET lock_timeout = '10ms'")
     async with administrate(database.url) as reader:
         await reader.exec_driver_sql("BEGIN")
         await reader.exec_driver_sql("SELECT count(*) FROM outbox")

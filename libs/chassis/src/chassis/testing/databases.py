@@ -62,7 +62,7 @@ def alembic_recipe(service: str) -> Recipe:
 def digest_of(files: list[Path]) -> str:
     """A digest of these files and of what chassis puts into every database."""
     shared = Path(chassis.__file__).parent
-    sources = [*files, shared / "schema_v1.py", shared / "provisioning.py"]
+    sources = [*files, *sorted(shared.glob("schema_v*.py")), shared / "provisioning.py"]
     content = b"\0".join(path.read_bytes() for path in sources)
     return hashlib.sha256(content).hexdigest()[:12]
 
