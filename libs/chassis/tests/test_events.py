@@ -73,6 +73,7 @@ def test_unknown_attributes_are_ignored() -> None:
     [
         {"specversion": "0.3"},
         {"source": "booking"},
+        {"time": "0001-01-01T00:00:00+05:30"},
         {"type": "booking.requested"},
         {"type": "in.ubertruck.booking.requested.v0"},
         {"subject": ""},

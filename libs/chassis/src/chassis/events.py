@@ -32,11 +32,14 @@ from chassis.telemetry import current_traceparent
 
 
 def _to_utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is outside the calendar") from None
 
 
 EventType = Annotated[
-    str, Field(pattern=r"^in\.ubertruck(\.[a-z][a-z0-9-]*){2,}\.v[1-9][0-9]*$", max_length=200)
+    str, Field(pattern=r"^in\.ubertruck(\.[a-z][a-z0-9_-]*){2,}\.v[1-9][0-9]*$", max_length=200)
 ]
 UtcTime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 
