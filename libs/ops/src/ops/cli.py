@@ -19,7 +19,9 @@ app = typer.Typer(
 )
 audit_app = typer.Typer(help="The audit of who did what.", no_args_is_help=True)
 keys_app = typer.Typer(help="The keys that sign access tokens.", no_args_is_help=True)
+evidence_app = typer.Typer(help="What happened on a trip.", no_args_is_help=True)
 app.add_typer(audit_app, name="audit")
+app.add_typer(evidence_app, name="evidence")
 app.add_typer(keys_app, name="keys")
 
 
@@ -178,6 +180,23 @@ def verify_audit(ctx: typer.Context) -> None:
     from ops.audit import show
 
     raise typer.Exit(show(ctx.obj))
+
+
+@evidence_app.command("verify")
+def verify_evidence(
+    file: Annotated[str, typer.Argument(help="What GET /v1/trips/ID/evidence gave; - for stdin.")],
+    head: Annotated[
+        str | None,
+        typer.Option(help="A digest that has to be in it, as on the trip's lorry receipt."),
+    ] = None,
+) -> None:
+    """Recompute the evidence of a trip; needs no platform.
+
+    Exit code 0 when it is what was written, 1 when something was changed, 2 when it can't be read.
+    """
+    from ops.evidence import show
+
+    raise typer.Exit(show(file, known=head))
 
 
 @keys_app.command("rotate")
