@@ -60,6 +60,14 @@ types: .venv/dev.stamp ## Check types, tests included
 migrations-check: .venv/dev.stamp ## Models and migrations of every service say the same
 	$(BIN)/python -m chassis.testing.migrations_check $(SERVICES)
 
+.PHONY: docs
+docs: .venv/dev.stamp ## Write the schemas and the table of events in docs/events again
+	$(BIN)/python -m ops.event_documents
+
+.PHONY: docs-check
+docs-check: .venv/dev.stamp ## docs/events says what the contracts say, and breaks none that is released
+	$(BIN)/python -m ops.event_documents --check
+
 .PHONY: lock
 lock: .venv/bin/uv ## Write the lock files again after a change of dependencies (UPGRADE=1 takes newer releases)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) libs/ops/pyproject.toml requirements.in -o requirements.lock
@@ -75,7 +83,7 @@ lock-check: .venv/bin/uv ## The lock files hold what the members ask for
 		|| { echo "A lock file is behind its inputs: run 'make lock' and commit the result."; exit 1; }
 
 .PHONY: check
-check: lint types migrations-check lock-check ## Everything that CI checks besides the tests
+check: lint types migrations-check docs-check lock-check ## Everything that CI checks besides the tests
 
 .PHONY: test
 test: .venv/dev.stamp ## Run the tests, with coverage (ARGS="-k booking" narrows, without the coverage gate)

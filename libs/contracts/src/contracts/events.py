@@ -1,5 +1,6 @@
 """What an event's data are, and what the catalogue says of a type of event."""
 
+import inspect
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +12,7 @@ Service = Literal["auth", "booking", "config", "notification", "payment", "track
 class EventData(BaseModel):
     """The `data` of an event. Readers ignore fields they don't know, so that some can be added.
 
-    The docstring of each says in its first sentence when the event is sent.
+    The docstring of each says in its first paragraph when the event is sent.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -30,3 +31,9 @@ class Event:
     def source(self) -> str:
         """The CloudEvents attribute of that name."""
         return f"/{self.sender}"
+
+    @property
+    def summary(self) -> str:
+        """When it is sent, as plain text of one paragraph."""
+        paragraph, *_ = inspect.cleandoc(self.data.__doc__ or "").split("\n\n")
+        return " ".join(paragraph.split())

@@ -91,8 +91,8 @@ class DriverChanged(DriverState):
 class DocumentExpired(EventData):
     """A document of a truck or a driver's licence ran out: no new trips until it is renewed."""
 
+    holder_id: UUID = Field(examples=["01938d11-52b3-7a4c-b1d0-6c7d8e9f0a1b"])
     holder: Literal["truck", "driver"]
-    holder_id: Annotated[UUID, Field(examples=["01938d11-52b3-7a4c-b1d0-6c7d8e9f0a1b"])]
     tenant_id: TenantId
     kind: str = Field(description="Which document", examples=["insurance"])
     expired_on: date = Field(description="Its last day, in India", examples=["2026-11-23"])
