@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from jsonschema import Draft7Validator, Draft202012Validator
@@ -10,26 +10,24 @@ from jsonschema import Draft7Validator, Draft202012Validator
 from chassis.events import CloudEvent
 from contracts.asyncapi import document
 from contracts.catalogue import EVENTS
-from contracts.schemas import schema_of
 
 OFFICIAL = json.loads(Path(__file__).with_name("asyncapi-3.0.0.json").read_text())
-DOCUMENT = document(EVENTS.values(), envelope=schema_of(CloudEvent))
+DOCUMENT = document(EVENTS.values(), envelope=CloudEvent)
 
 
 def faults_of(wanted: dict[str, Any]) -> list[str]:
-    return [error.message for error in Draft7Validator(OFFICIAL).iter_errors(wanted)]
+    validator: Any = Draft7Validator(OFFICIAL)
+    return [error.message for error in validator.iter_errors(wanted)]
 
 
 def pointers(part: Any) -> set[str]:
-    match part:
-        case {"$ref": str(pointer)}:
-            return {pointer}
-        case dict():
-            return set().union(*(pointers(value) for value in part.values()))
-        case list():
-            return set().union(*(pointers(value) for value in part))
-        case _:
-            return set()
+    if isinstance(part, dict):
+        inner = cast(dict[str, Any], part)
+        own = {inner["$ref"]} if "$ref" in inner else set[str]()
+        return own.union(*(pointers(value) for value in inner.values()))
+    if isinstance(part, list):
+        return set[str]().union(*(pointers(value) for value in cast(list[Any], part)))
+    return set()
 
 
 def resolve(pointer: str) -> Any:
@@ -59,14 +57,15 @@ def test_the_official_schema_would_notice(change: dict[str, Any]) -> None:
 def test_every_pointer_leads_somewhere() -> None:
     found = pointers(DOCUMENT)
     assert len(found) > 3 * len(EVENTS)
-    assert all(resolve(pointer) for pointer in found)
+    for pointer in found:
+        assert resolve(pointer) is not None
 
 
 @pytest.mark.parametrize("name", DOCUMENT["channels"])
 def test_a_message_s_example_is_such_a_message(name: str) -> None:
     message = DOCUMENT["components"]["messages"][name]
     schema = {**message["payload"], "components": DOCUMENT["components"]}
-    validator = Draft202012Validator(schema)
+    validator: Any = Draft202012Validator(schema)
     [example] = message["examples"]
     validator.validate(example["payload"])
     assert not validator.is_valid({**example["payload"], "type": "in.ubertruck.other.sent.v1"})

@@ -64,7 +64,9 @@ def test_its_example_satisfies_its_schema_and_survives_the_wire(event: Event) ->
     data = example(event)
     schema = schema_of(event.data)
     Draft202012Validator.check_schema(schema)
-    validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    validator: Any = Draft202012Validator(
+        schema, format_checker=Draft202012Validator.FORMAT_CHECKER
+    )
     validator.validate(data)
     read = event.data.model_validate(data)
     assert read.model_dump(mode="json") == data
@@ -105,7 +107,7 @@ def test_nonsense_is_refused_in_every_field(event: Event) -> None:
     for name in data:
         with pytest.raises(ValidationError):
             event.data.model_validate({**data, name: nonsense})
-    for document in (None, [], "text", {}):
+    for document in (None, "text", 7, {"no": "such thing"}):
         with pytest.raises(ValidationError):
             event.data.model_validate(document)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from contracts.events import Event
@@ -17,8 +18,8 @@ _DESCRIPTION: Final = (
 )
 
 
-def document(events: Iterable[Event], *, envelope: Schema) -> dict[str, Any]:
-    """The document. `envelope` is the schema of a CloudEvent whose `data` may be any object."""
+def document(events: Iterable[Event], *, envelope: type[BaseModel]) -> dict[str, Any]:
+    """The document. `envelope` is the model of a CloudEvent whose `data` may be any object."""
     listed = list(events)
     return {
         "asyncapi": "3.0.0",
@@ -31,8 +32,8 @@ def document(events: Iterable[Event], *, envelope: Schema) -> dict[str, Any]:
         "channels": {name_of(event): _channel(event) for event in listed},
         "operations": dict(operation for event in listed for operation in _operations(event)),
         "components": {
-            "messages": {name_of(event): _message(event) for event in listed},
-            "schemas": {"CloudEvent": _without_dialect(envelope), **_data_schemas(listed)},
+            "messages": {name_of(event): _message(event, envelope) for event in listed},
+            "schemas": _schemas([envelope, *(event.data for event in listed)]),
         },
     }
 
@@ -84,7 +85,7 @@ def _operations(event: Event) -> Iterable[tuple[str, dict[str, Any]]]:
         )
 
 
-def _message(event: Event) -> dict[str, Any]:
+def _message(event: Event, envelope: type[BaseModel]) -> dict[str, Any]:
     specifics: Schema = {
         "type": "object",
         "properties": {
@@ -98,19 +99,15 @@ def _message(event: Event) -> dict[str, Any]:
         "title": event.data.__name__,
         "summary": event.summary,
         "contentType": CONTENT_TYPE,
-        "payload": {"allOf": [{"$ref": f"{_SCHEMAS}CloudEvent"}, specifics]},
+        "payload": {"allOf": [{"$ref": f"{_SCHEMAS}{envelope.__name__}"}, specifics]},
         "examples": [{"payload": example_event(event)}],
     }
 
 
-def _data_schemas(events: list[Event]) -> dict[str, Schema]:
+def _schemas(models: Iterable[type[BaseModel]]) -> dict[str, Schema]:
     _, made = models_json_schema(
-        [(event.data, "serialization") for event in events],
+        [(model, "serialization") for model in models],
         ref_template=f"{_SCHEMAS}{{model}}",
         schema_generator=Generator,
     )
     return dict(sorted(made["$defs"].items()))
-
-
-def _without_dialect(schema: Schema) -> Schema:
-    return {key: value for key, value in schema.items() if key != "$schema"}

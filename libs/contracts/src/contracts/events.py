@@ -18,12 +18,15 @@ class EventData(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+DataModel = type[EventData]
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One type of event: who sends it, with what data, and which services act on it."""
 
     type: str
-    data: type[EventData]
+    data: DataModel
     sender: Service
     receivers: tuple[Service, ...]
 

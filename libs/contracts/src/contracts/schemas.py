@@ -57,11 +57,13 @@ def expanded(schema: Schema) -> Schema:
 
 def _expanded(part: object, definitions: dict[str, Schema]) -> object:
     match part:
-        case {"$ref": str(pointer), **others}:
-            found = definitions[pointer.removeprefix("#/$defs/")]
-            return _expanded({**found, **others}, definitions)
         case dict():
-            items = cast(dict[str, object], part).items()
+            schema = dict(cast(Schema, part))
+            pointer = schema.pop("$ref", None)
+            if pointer is not None:
+                found = definitions[pointer.removeprefix("#/$defs/")]
+                return _expanded({**found, **schema}, definitions)
+            items = schema.items()
             return {key: _expanded(value, definitions) for key, value in items if key != "$defs"}
         case list():
             return [_expanded(value, definitions) for value in cast(list[object], part)]
@@ -77,16 +79,14 @@ def breaks(released: Schema, proposed: Schema) -> list[str]:
 def _breaks(path: str, old: Schema, new: Schema) -> Iterator[str]:
     yield from _field_breaks(path, old, new)
     for keyword in sorted((old.keys() | new.keys()) - _TEXTS - {"properties", "required"}):
-        match old.get(keyword), new.get(keyword):
-            case dict() as before, dict() as after:
-                yield from _breaks(f"{path}[]", cast(Schema, before), cast(Schema, after))
-            case [dict(), *_] as before, [dict(), *_] as after if len(before) == len(after):
-                for was, is_now in zip(before, after, strict=True):
-                    yield from _breaks(path, cast(Schema, was), cast(Schema, is_now))
-            case before, after if before != after:
-                yield f"{path}: {keyword} was {before} and is {after}"
-            case _:
-                pass
+        before, after = old.get(keyword), new.get(keyword)
+        if keyword == "items" and before and after:
+            yield from _breaks(f"{path}[]", before, after)
+        elif keyword == "anyOf" and before and after and len(before) == len(after):
+            for was, is_now in zip(before, after, strict=True):
+                yield from _breaks(path, was, is_now)
+        elif before != after:
+            yield f"{path}: {keyword} was {before} and is {after}"
 
 
 def _field_breaks(path: str, old: Schema, new: Schema) -> Iterator[str]:

@@ -30,14 +30,13 @@ class Incompatible(Exception):
 
 def documents(folder: Path, events: Mapping[str, Event] = EVENTS) -> dict[Path, str]:
     """What has to stand in each file below `folder`. Raises `Incompatible`."""
-    envelope = schema_of(CloudEvent)
     schemas = {_schema_path(folder, type_): schema_of(e.data) for type_, e in events.items()}
     _check_released(folder, schemas)
     page = folder / "README.md"
     return {
         **{path: _json(schema) for path, schema in schemas.items()},
-        folder / "envelope.json": _json(envelope),
-        folder / "asyncapi.json": _json(document(events.values(), envelope=envelope)),
+        folder / "envelope.json": _json(schema_of(CloudEvent)),
+        folder / "asyncapi.json": _json(document(events.values(), envelope=CloudEvent)),
         page: _with_table(page.read_text()),
     }
 
