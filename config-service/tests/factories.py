@@ -16,6 +16,7 @@ from contracts.permissions import ROLES
 DEV = Address("booking", "dev", "limits/coal")
 PRODUCTION = Address("booking", "production", "limits/coal")
 PRICING = Address("booking", "dev", "pricing")
+CANCELLATION = Address("booking", "dev", "cancellation")
 TICKET = "CHG-20260001"
 OTHER_TICKET = "CHG-20260002"
 
@@ -24,8 +25,13 @@ Body = Mapping[str, object]
 
 def pricing(**changes: Any) -> dict[str, Any]:
     """The pricing document that the service ships, with some members replaced."""
-    text = files("config_service").joinpath("seeds", "booking-pricing.json").read_text("utf-8")
-    return {**json.loads(text), **changes}
+    return {**seed("pricing"), **changes}
+
+
+def seed(path: str) -> dict[str, Any]:
+    """A document of booking's that the service ships."""
+    file = files("config_service").joinpath("seeds", f"booking-{path}.json")
+    return json.loads(file.read_text("utf-8"))
 
 
 def url_of(address: Address, *more: str) -> str:

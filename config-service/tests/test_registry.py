@@ -9,7 +9,7 @@ from config_service.registry import REGISTRATIONS, validated
 from contracts.booking import Material
 from contracts.pricing import MAX_CONDITION_LENGTH, MAX_TRIGGERS
 
-from .factories import PRICING, faults_in, pricing
+from .factories import CANCELLATION, PRICING, faults_in, pricing, seed
 
 NIGHT = {"condition": "hour < 5", "multiplier": 1.2}
 
@@ -144,6 +144,39 @@ def test_faults_are_shown_up_to_a_number() -> None:
 )
 def test_only_the_registered_path_has_the_schema(address: Address) -> None:
     validated(address, {"anything": ["goes", 1, None]})
+
+
+STAGES = {"requested": {}, "confirmed": {"percent": 2.5}, "assigned": {"fixed_paise": 50_000}}
+
+
+def test_the_fees_that_the_service_ships_are_valid() -> None:
+    validated(CANCELLATION, seed("cancellation"))
+    validated(CANCELLATION, STAGES)
+
+
+@pytest.mark.parametrize(
+    ("stage", "pointer", "code"),
+    [
+        ({"percent": 100.5}, "/percent", "maximum"),
+        ({"percent": -0.1}, "/percent", "minimum"),
+        ({"percent": "5"}, "/percent", "type"),
+        ({"percent": 0.00001}, "/percent", "decimals"),
+        ({"fixed_paise": 0.5}, "/fixed_paise", "type"),
+        ({"fixed_paise": 100_000_001}, "/fixed_paise", "maximum"),
+        ({"fixed": 5}, "/fixed", "additionalProperties"),
+        (None, "", "type"),
+    ],
+)
+def test_fees_out_of_bounds(stage: Any, pointer: str, code: str) -> None:
+    faults = faults_of({**STAGES, "confirmed": stage}, CANCELLATION)
+    assert (f"/data/confirmed{pointer}", code) in {(where, what) for where, _, what in faults}
+
+
+@pytest.mark.parametrize("stage", list(STAGES))
+def test_every_stage_has_its_fee(stage: str) -> None:
+    left = {name: fee for name, fee in STAGES.items() if name != stage}
+    [(pointer, _message, code)] = faults_of(left, CANCELLATION)
+    assert (pointer, code) == (f"/data/{stage}", "required")
 
 
 @pytest.mark.parametrize("registration", REGISTRATIONS)

@@ -1,4 +1,4 @@
-"""Rules of the pricing document that JSON Schema can't say."""
+"""Rules of booking's documents that JSON Schema can't say."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -13,7 +13,7 @@ MAX_DECIMALS: Final = 4
 
 def pricing_faults(data: JsonObject) -> Iterator[FieldError]:
     """What is wrong with a document that already satisfies the schema."""
-    yield from _precision_faults(data, "")
+    yield from precision_faults(data)
     surge = data.get("surge_config")
     if surge is not None:
         yield from _trigger_faults(surge)
@@ -34,14 +34,15 @@ def _trigger_faults(surge: JsonObject) -> Iterator[FieldError]:
             yield FieldError(pointer=f"{pointer}/condition", message=fault, code="condition")
 
 
-def _precision_faults(value: object, pointer: str) -> Iterator[FieldError]:
+def precision_faults(value: object, pointer: str = "") -> Iterator[FieldError]:
+    """Numbers below `pointer` that are written more finely than is calculated with."""
     match value:
         case dict():
             for key, item in cast(JsonObject, value).items():
-                yield from _precision_faults(item, child(pointer, key))
+                yield from precision_faults(item, child(pointer, key))
         case list():
             for index, item in enumerate(cast("list[object]", value)):
-                yield from _precision_faults(item, child(pointer, index))
+                yield from precision_faults(item, child(pointer, index))
         case float() if _decimals(value) > MAX_DECIMALS:
             message = f"has more than {MAX_DECIMALS} decimals"
             yield FieldError(pointer=pointer, message=message, code="decimals")

@@ -17,7 +17,7 @@ from chassis.errors import FieldError
 from config_service.addresses import Address, ServiceName
 from config_service.documents import Document, JsonObject, child, read_document
 from config_service.errors import InvalidConfiguration
-from config_service.pricing import pricing_faults
+from config_service.pricing import precision_faults, pricing_faults
 
 Rule = Callable[[JsonObject], Iterable[FieldError]]
 
@@ -104,4 +104,5 @@ _OTHERWISE: Final = "breaks a rule of the schema"
 
 REGISTRATIONS: Final = (
     _registration("booking", "pricing", "booking-pricing.json", pricing_faults),
+    _registration("booking", "cancellation", "booking-cancellation.json", precision_faults),
 )

@@ -52,7 +52,7 @@ def _digest(folder: StateFolder) -> str:
     sources = [
         *sorted(MIGRATIONS.rglob("*.py")),
         *sorted(folder.secrets.iterdir()),
-        *(ours / name for name in ("people.json", "prepare.py", "pricing.py", "services.py")),
+        *(ours / name for name in ("people.json", "prepare.py", "first_values.py", "services.py")),
     ]
     digest = hashlib.sha256()
     for source in sources:

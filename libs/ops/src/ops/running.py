@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 
-from ops import database, edge, keys_copy, logfiles, ports, preparation, pricing, seeds
+from ops import database, edge, first_values, keys_copy, logfiles, ports, preparation, seeds
 from ops.console import Screen
 from ops.process import Process, Spec
 from ops.services import AUTH, CONFIG, SERVICES, Layout, port_names
@@ -92,7 +92,7 @@ class Platform:
 
     async def _put_prices(self) -> None:
         with self.screen.step("Putting in the first prices"):
-            await asyncio.to_thread(pricing.put_unless_there, self.layout)
+            await asyncio.to_thread(first_values.put_unless_there, self.layout)
 
     async def _start_edge(self) -> None:
         with self.screen.step("Starting the edge"):

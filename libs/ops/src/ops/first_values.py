@@ -1,4 +1,4 @@
-"""The first prices: what config-service brings as an example, put in as the demo operator."""
+"""First prices and fees: what config-service brings as examples, put in as the demo operator."""
 
 import json
 import time
@@ -12,7 +12,7 @@ from ops.people import find
 from ops.services import AUTH, CONFIG, ENVIRONMENT, Layout
 from ops.sessions import Sessions
 
-PATH = f"/v1/config/booking/{ENVIRONMENT}/pricing"
+PATHS = ("pricing", "cancellation")
 TICKET = "CHG-00000001"
 PRECONDITION_FAILED = 412
 UNAVAILABLE = 503
@@ -21,37 +21,40 @@ PAUSE = 0.2
 
 
 def put_unless_there(layout: Layout) -> None:
-    """Put the example prices where none are; OpsError when they are refused.
+    """Put the examples where nothing is; OpsError when they are refused.
 
-    It asks the services themselves, so that prices are there before anybody can ask for one.
+    It asks the services themselves, so that values are there before anybody can ask for one.
     """
     sessions = Sessions(layout.folder, layout.api_url(AUTH))
-    text = files("config_service").joinpath("seeds/booking-pricing.json").read_text()
-    body = {"data": json.loads(text), "change_ticket": TICKET}
     headers = {
         "authorization": f"Bearer {sessions.access_token(find('operator'))}",
         "if-none-match": "*",
     }
     with api.client(layout.api_url(CONFIG)) as client:
-        response = put_when_ready(client, body, headers)
-    if response.status_code != PRECONDITION_FAILED:
-        api.accepted(response, "Putting in the first prices")
+        for path in PATHS:
+            text = files("config_service").joinpath(f"seeds/booking-{path}.json").read_text()
+            body = {"data": json.loads(text), "change_ticket": TICKET}
+            url = f"/v1/config/booking/{ENVIRONMENT}/{path}"
+            response = put_when_ready(client, url, body, headers)
+            if response.status_code != PRECONDITION_FAILED:
+                api.accepted(response, f"Putting in the first {path}")
 
 
 def put_when_ready(
     client: httpx.Client,
+    url: str,
     body: Mapping[str, object],
     headers: Mapping[str, str],
     *,
     patience: float = PATIENCE,
 ) -> httpx.Response:
-    """The answer to the prices, asked again for `patience` seconds as long as it is 503.
+    """The answer to a PUT, asked again for `patience` seconds as long as it is 503.
 
     Started together with identity, config-service may not know the keys of its tokens yet.
     """
     deadline = time.monotonic() + patience
     while True:
-        response = client.put(PATH, json=body, headers=headers)
+        response = client.put(url, json=body, headers=headers)
         if response.status_code != UNAVAILABLE or time.monotonic() >= deadline:
             return response
         time.sleep(PAUSE)
