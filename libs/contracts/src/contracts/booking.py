@@ -50,6 +50,11 @@ class BookingRequested(BookingEvent):
         examples=["01938e59-03d7-7f3a-b2c1-8f9e0a1b2c3d"],
     )
     requested_at: Moment
+    pickup_from: Moment | None = Field(
+        default=None, description="When loading may begin, if it was said"
+    )
+    pickup_until: Moment | None = Field(default=None, description="When loading must have begun")
+    deliver_by: Moment | None = None
 
 
 class BookingAmended(BookingEvent):
