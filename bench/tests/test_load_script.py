@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from booking.arrangements import ARRANGED
 from booking.schemas import BookingOut, TransportRequest
 
 LOAD = Path(__file__).parents[2] / "load"
@@ -79,6 +80,8 @@ def answer(**changes: Any) -> dict[str, Any]:
             "price": {"amount": 100},
             "created_at": now,
             "updated_at": now,
+            "cancellation_fee": None,
+            **dict.fromkeys(ARRANGED),
         }
     )
     document = {**json.loads(booking.model_dump_json()), **changes}

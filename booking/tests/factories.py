@@ -45,16 +45,30 @@ def configuration(version: int = 1, **changes: Any) -> FakeConfiguration:
     return FakeConfiguration(data, version, checksum(data))
 
 
+FEES: Mapping[str, Any] = {
+    "requested": {},
+    "confirmed": {"percent": 2},
+    "assigned": {"percent": 5, "fixed_paise": 50_000},
+}
+
+
+def fees(version: int = 1, **changes: Any) -> FakeConfiguration:
+    data = copy.deepcopy({**FEES, **changes})
+    return FakeConfiguration(data, version, checksum(data))
+
+
 @dataclass(slots=True)
 class FakeSource:
     """config-service, held in the hand."""
 
     now: FakeConfiguration | None = field(default_factory=configuration)
+    fees: FakeConfiguration | None = field(default_factory=fees)
 
     def get(self, path: str) -> FakeConfiguration:
-        if path != "pricing" or self.now is None:
+        found = {"pricing": self.now, "cancellation": self.fees}[path]
+        if found is None:
             raise ConfigurationUnavailable
-        return self.now
+        return found
 
 
 SURGE_EXAMPLE: Mapping[str, str | int | float] = {
@@ -129,6 +143,13 @@ class Caller:
 
     async def book(self, **changes: Any) -> dict[str, Any]:
         return self._ok(await self.post("/v1/booking", transport(**changes)))
+
+    async def patch(self, path: str, body: object = None, **headers: str) -> httpx.Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.client.patch(path, headers={**self.headers, **named}, json=body)
+
+    async def amend(self, booking_id: str, version: int, **body: Any) -> httpx.Response:
+        return await self.patch(f"/v1/booking/{booking_id}", body, If_Match=f'"{version}"')
 
     async def cancel(self, booking_id: str, **body: Any) -> httpx.Response:
         return await self.post(f"/v1/booking/{booking_id}/cancel", body or None)

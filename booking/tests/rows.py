@@ -10,8 +10,9 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from booking.distance import GreatCircle
-from booking.models import Booking, Quote, Status
+from booking.models import Booking, Quote
 from booking.schemas import TransportRequest
+from booking.statuses import Status
 from booking.tariff import Tariff
 from chassis.ids import new_id
 from contracts.booking import Material
@@ -63,6 +64,14 @@ def booking_row(**changes: Any) -> Booking:
 
 def owned_by(caller: Caller) -> dict[str, Any]:
     return {"tenant_id": caller.tenant_id, "shipper_id": str(caller.subject)}
+
+
+async def in_status(session: AsyncSession, status: Status, **changes: Any) -> Booking:
+    """A booking that has come so far, kept."""
+    booking = booking_row(status=status, version=4, **changes)
+    session.add(booking)
+    await session.flush()
+    return booking
 
 
 async def events_of(session: AsyncSession, subject: str) -> Sequence[RowMapping]:

@@ -78,7 +78,11 @@ async def test_the_worker_seals_and_keeps_partitions(
         shipper = Caller(client, issuer, *SHIPPER)
         await shipper.cancel((await shipper.book())["booking_id"])
         jobs = create_jobs(settings(tmp_path), committing)
-        assert [job.name for job in jobs] == ["seal-audit", "maintain-partitions"]
+        assert [job.name for job in jobs] == [
+            "seal-audit",
+            "maintain-partitions",
+            "expire-bookings",
+        ]
         for job in jobs:
             assert await job.run() is False
         async with committing.begin() as session:
@@ -102,7 +106,10 @@ def test_its_own_settings_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UBERTRUCK_DATABASE_URL", "postgresql://unused")
     monkeypatch.setenv("UBERTRUCK_QUOTE_MINUTES", "5")
     monkeypatch.setenv("UBERTRUCK_ROAD_FACTOR", "1.25")
+    monkeypatch.setenv("UBERTRUCK_PAYMENT_HOURS", "2")
+    monkeypatch.setenv("UBERTRUCK_COVER_DAYS", "9")
     own = SERVICE.settings()
     assert booking_settings(own) is own
     assert isinstance(own, BookingSettings)
     assert (own.quote_minutes, str(own.road_factor)) == (5, "1.25")
+    assert (own.payment_hours, own.cover_days) == (2, 9)

@@ -4,7 +4,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from booking.models import TRANSITIONS, Booking, Status
+from booking.models import Booking
+from booking.statuses import TRANSITIONS, Status
 from chassis.ids import new_id
 from contracts.booking import BOOKING_CANCELLED, BookingCancelled
 

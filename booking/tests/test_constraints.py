@@ -44,6 +44,14 @@ async def refusal(session: AsyncSession, row: Base) -> str:
         ({"distance_m": 0}, "distance_m"),
         ({"price_paise": 0}, "price_paise"),
         ({"price_basis": []}, "price_basis"),
+        ({"pickup_from": START}, "pickup_window"),
+        ({"pickup_until": START}, "pickup_window"),
+        ({"pickup_from": START, "pickup_until": START}, "pickup_window"),
+        ({"deliver_by": datetime(2020, 1, 1, tzinfo=UTC)}, "deliver_by"),
+        ({"pickup_contact": []}, "contacts"),
+        ({"drop_contact": []}, "contacts"),
+        ({"instructions": ""}, "instructions"),
+        ({"instructions": "x" * 1001}, "instructions"),
     ],
 )
 async def test_terms(session: AsyncSession, changes: dict[str, Any], constraint: str) -> None:
@@ -53,6 +61,16 @@ async def test_terms(session: AsyncSession, changes: dict[str, Any], constraint:
 
 async def test_versions_begin_at_one(session: AsyncSession) -> None:
     assert await refusal(session, booking_row(version=0)) == "ck_bookings_version"
+
+
+@pytest.mark.parametrize(
+    ("status", "fee"), [("cancelled", -1), ("cancelled", 10**12), ("requested", 0)]
+)
+async def test_a_fee_is_of_a_cancelled_booking_and_within_its_price(
+    session: AsyncSession, status: str, fee: int
+) -> None:
+    row = booking_row(status=status, cancellation_fee_paise=fee)
+    assert await refusal(session, row) == "ck_bookings_cancellation_fee"
 
 
 async def test_a_quote_holds_for_a_while(session: AsyncSession) -> None:

@@ -7,8 +7,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from booking.arrangements import FASTEST_KMH, LONGEST_AHEAD
+from booking.cancellation import CancellationConfig
 from booking.distance import GreatCircle, Point, great_circle_m
+from booking.errors import BadSchedule, NotAmendable
 from booking.pricing import Rates, price_paise
+from booking.statuses import TRANSITIONS
 from booking.surge import compile_trigger
 from booking.tariff import Freight, Tariff
 from chassis.config_client import ConfigurationUnavailable
@@ -19,6 +23,7 @@ from .factories import FakeConfiguration
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "booking" / "README.md").read_text().replace("\N{MULTIPLICATION SIGN}", "x")
+LIFE = (ROOT / "docs" / "bookings.md").read_text()
 PRICING = (ROOT / "docs" / "pricing.md").read_text()
 DELHI, MUMBAI = Point(28.6139, 77.2090), Point(19.0760, 72.8777)
 
@@ -56,6 +61,19 @@ def test_the_variables_and_limits() -> None:
         assert f"| `{name}` | {meaning} |" in PRICING
     assert f"at most {MAX_TRIGGERS}, each condition at most {MAX_CONDITION_LENGTH} char" in PRICING
     compile_trigger("quantity_mt > 500", Decimal(2))
+
+
+def test_the_life_of_a_booking() -> None:
+    for before, ways in TRANSITIONS.items():
+        for after in ways:
+            assert f"    {before} --> {after}" in LIFE
+    found = re.search(r"```json\n(.*?)```", LIFE, re.DOTALL)
+    assert found
+    assert CancellationConfig.model_validate_json(found[1]).assigned.fixed_paise == 50_000
+    for limit in (f"{LONGEST_AHEAD.days} days ahead", f"{FASTEST_KMH} km/h"):
+        assert limit in LIFE
+    for refusal in (BadSchedule, NotAmendable, ConfigurationUnavailable):
+        assert f"{refusal.status} `{refusal.type}`" in LIFE
 
 
 def test_problem_types() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from booking.models import Status
+from booking.statuses import Status
 from contracts.booking import Material
 
 from .factories import Caller, problem

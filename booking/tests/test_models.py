@@ -4,7 +4,8 @@ from itertools import product
 import pytest
 
 from booking.errors import IllegalTransition
-from booking.models import TRANSITIONS, Booking, Status
+from booking.models import Booking
+from booking.statuses import TRANSITIONS, Status
 from chassis.ids import new_id
 
 BEFORE = datetime(2026, 1, 1, tzinfo=UTC)

@@ -6,8 +6,10 @@ from typing import Final
 
 from fastapi import FastAPI
 
+from booking.cancellation import CANCELLATION, CancellationTerms
 from booking.distance import GreatCircle
 from booking.endpoints import Offer, hot, router
+from booking.expiry import Expiry, Patience
 from booking.models import BOOKINGS
 from booking.service import Pricer
 from booking.settings import booking_settings
@@ -29,6 +31,7 @@ from contracts.permissions import OPEN_SCOPES
 NAME: Final = "booking"
 SEAL_SECONDS: Final = 1.0
 UPKEEP_SECONDS: Final = 3600.0
+EXPIRY_SECONDS: Final = 30.0
 
 
 def create_app(
@@ -43,7 +46,7 @@ def create_app(
     resources: list[Resource] = []
     if source is None:
         source = client = _config_client(own)
-        resources.append(lambda: client.running(PRICING))
+        resources.append(lambda: client.running(PRICING, CANCELLATION))
     commits = GroupCommit(database, BOOKINGS)
     resources.append(commits.running)
     app = assemble(
@@ -59,6 +62,7 @@ def create_app(
     )
     app.state.offer = Offer(
         pricer=Pricer(tariffs=Tariffs(source), distance=GreatCircle(road_factor=own.road_factor)),
+        cancellation=CancellationTerms(source),
         quote_validity=timedelta(minutes=own.quote_minutes),
         commits=commits,
     )
@@ -66,7 +70,11 @@ def create_app(
 
 
 def create_jobs(settings: ServiceSettings, database: Database) -> Sequence[Job]:
-    """What the worker does: seal the audit, keep partitions."""
+    """What the worker does: seal the audit, keep partitions, expire bookings."""
+    own = booking_settings(settings)
+    patience = Patience(
+        payment=timedelta(hours=own.payment_hours), cover=timedelta(days=own.cover_days)
+    )
     sealer = Sealer(database, anchor=FileAnchor.within(settings.state_dir, NAME))
 
     async def upkeep() -> bool:
@@ -75,6 +83,7 @@ def create_jobs(settings: ServiceSettings, database: Database) -> Sequence[Job]:
     return [
         Job(name="seal-audit", interval=SEAL_SECONDS, run=sealer.run),
         Job(name="maintain-partitions", interval=UPKEEP_SECONDS, run=upkeep),
+        Job(name="expire-bookings", interval=EXPIRY_SECONDS, run=Expiry(database, patience).run),
     ]
 
 

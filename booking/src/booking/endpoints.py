@@ -8,17 +8,21 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from booking import service
+from booking import changes, service
+from booking.cancellation import CancellationTerms
 from booking.errors import (
+    BadSchedule,
     BookingNotFound,
     IllegalTransition,
     MaterialNotPriced,
+    NotAmendable,
     QuoteExpired,
     QuoteNotFound,
     QuoteUsed,
     SamePlace,
 )
 from booking.schemas import (
+    AmendRequest,
     BookingDetail,
     BookingFilter,
     BookingOut,
@@ -38,6 +42,7 @@ from chassis.errors import (
     Invalid,
     PayloadTooLarge,
     PreconditionFailed,
+    PreconditionRequired,
     TooManyRequests,
     Unauthorized,
     UnsupportedMediaType,
@@ -62,6 +67,7 @@ class Offer:
     """What these endpoints price with, and where bookings are committed."""
 
     pricer: Pricer
+    cancellation: CancellationTerms
     quote_validity: timedelta
     commits: GroupCommit
 
@@ -79,11 +85,12 @@ Source = Annotated[IPv4Address | IPv6Address | None, Depends(_source)]
 Offering = Annotated[Offer, Depends(_offer)]
 MayCreate = Annotated[Grant, requires("booking", "create")]
 MayRead = Annotated[Grant, requires("booking", "read")]
+MayUpdate = Annotated[Grant, requires("booking", "update")]
 MayCancel = Annotated[Grant, requires("booking", "cancel")]
 
 _EVERYWHERE = (BadRequest, Unauthorized, Forbidden, TooManyRequests, DatabaseUnavailable)
 _POSTS = (*_EVERYWHERE, KeyInFlight, KeyReused, Invalid, PayloadTooLarge, UnsupportedMediaType)
-_PRICES = (SamePlace, MaterialNotPriced, ConfigurationUnavailable)
+_PRICES = (SamePlace, MaterialNotPriced, BadSchedule, ConfigurationUnavailable)
 _ETAG: dict[str, Any] = {
     "headers": {
         "ETag": {
@@ -179,11 +186,59 @@ async def read_booking(
     return BookingDetail.of_history(booking, history)
 
 
+@router.patch(
+    "/booking/{booking_id}",
+    operation_id="amendBooking",
+    tags=["bookings"],
+    responses=problems(
+        *_EVERYWHERE,
+        BookingNotFound,
+        NotAmendable,
+        PreconditionFailed,
+        PreconditionRequired,
+        Invalid,
+        BadSchedule,
+        PayloadTooLarge,
+        UnsupportedMediaType,
+    )
+    | {200: _ETAG},
+)
+async def amend_booking(
+    booking_id: UUID,
+    grant: MayUpdate,
+    session: Session,
+    response: Response,
+    source: Source,
+    request: AmendRequest,
+    if_match: Annotated[
+        str | None, Header(alias="If-Match", description="The ETag that you read; needed")
+    ] = None,
+) -> BookingOut:
+    """Change when goods are fetched and brought, whom to call, what to heed.
+
+    What isn't named stays, null takes away. Everything while it is requested or confirmed; then
+    the schedule stands, and once loaded also the contact at the pickup. Places, material and
+    quantity make the price, so they stay: call the booking off and book anew.
+    """
+    booking = await changes.amend_booking(
+        session,
+        grant=grant,
+        booking_id=booking_id,
+        request=request,
+        seen=IfMatch.read(if_match),
+        source_ip=source,
+    )
+    _tag(response, booking.version)
+    return BookingOut.of(booking)
+
+
 @router.post(
     "/booking/{booking_id}/cancel",
     operation_id="cancelBooking",
     tags=["bookings"],
-    responses=problems(*_POSTS, BookingNotFound, IllegalTransition, PreconditionFailed)
+    responses=problems(
+        *_POSTS, BookingNotFound, IllegalTransition, PreconditionFailed, ConfigurationUnavailable
+    )
     | {200: _ETAG},
 )
 async def cancel_booking(
@@ -192,6 +247,7 @@ async def cancel_booking(
     session: Session,
     response: Response,
     source: Source,
+    offering: Offering,
     request: CancelRequest | None = None,
     if_match: Annotated[
         str | None, Header(alias="If-Match", description="Only if the booking still has this ETag")
@@ -199,13 +255,16 @@ async def cancel_booking(
 ) -> BookingOut:
     """Call a booking off.
 
-    Possible while it is requested, confirmed or assigned. A cancelled booking can't be cancelled
-    again (409); repeat a request that you don't know the answer of with its `Idempotency-Key`.
+    Possible while it is requested, confirmed or assigned, for the fee that `cancellation_fee` of
+    the answer says: the configuration sets one for each of these stages. A cancelled booking can't
+    be cancelled again (409); repeat a request that you don't know the answer of with its
+    `Idempotency-Key`.
     """
-    booking = await service.cancel_booking(
+    booking = await changes.cancel_booking(
         session,
         grant=grant,
         booking_id=booking_id,
+        terms=offering.cancellation,
         reason=request.reason if request is not None else None,
         seen=_seen(if_match),
         source_ip=source,

@@ -49,3 +49,17 @@ class MaterialNotPriced(Invalid):
 
     type = "material-not-priced"
     title = "There is no price for this material"
+
+
+class BadSchedule(Invalid):
+    """The pickup window or the deadline can't be kept."""
+
+    type = "bad-schedule"
+    title = "The schedule can't be kept"
+
+
+class NotAmendable(Conflict):
+    """The booking's status doesn't allow that these change any more."""
+
+    type = "not-amendable"
+    title = "It is too late to change this"

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from types import MappingProxyType
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -26,40 +25,16 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import DOUBLE_PRECISION, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from booking.arrangements import (
+    SCHEDULE,
+    Arrangement,
+    arrangement_checks,
+    check_amendable,
+)
 from booking.errors import IllegalTransition
+from booking.statuses import TRANSITIONS, Status
 from chassis.db import COLUMN_TYPES, new_metadata
 from contracts.booking import Material
-
-
-class Status(enum.StrEnum):
-    """Where a booking stands."""
-
-    REQUESTED = "requested"
-    CONFIRMED = "confirmed"
-    REJECTED = "rejected"
-    ASSIGNED = "assigned"
-    IN_PROGRESS = "in_progress"
-    DELIVERED = "delivered"
-    COMPLETED = "completed"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
-
-
-TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = MappingProxyType(
-    {
-        Status.REQUESTED: frozenset(
-            {Status.CONFIRMED, Status.REJECTED, Status.CANCELLED, Status.EXPIRED}
-        ),
-        Status.CONFIRMED: frozenset({Status.ASSIGNED, Status.CANCELLED, Status.EXPIRED}),
-        Status.ASSIGNED: frozenset({Status.IN_PROGRESS, Status.CANCELLED}),
-        Status.IN_PROGRESS: frozenset({Status.DELIVERED}),
-        Status.DELIVERED: frozenset({Status.COMPLETED}),
-        Status.REJECTED: frozenset(),
-        Status.COMPLETED: frozenset(),
-        Status.CANCELLED: frozenset(),
-        Status.EXPIRED: frozenset(),
-    }
-)
 
 
 class Base(DeclarativeBase):
@@ -92,7 +67,8 @@ def one_of(column: str, values: Iterable[str]) -> str:
 class Consignment:
     """Whose goods go from where to where, and at what price: a quote and a booking share it.
 
-    All of it is written once. `price_basis` is a `booking.pricing.PriceBasis` as JSON.
+    All of it is written once; `booking.arrangements` has what may change. `price_basis` is a
+    `booking.pricing.PriceBasis` as JSON.
     """
 
     tenant_id: Mapped[UUID]
@@ -137,12 +113,13 @@ def consignment_checks() -> tuple[CheckConstraint, ...]:
     )
 
 
-class Quote(Consignment, Base):
+class Quote(Consignment, Arrangement, Base):
     """A price that holds until `expires_at`."""
 
     __tablename__ = "quotes"
     __table_args__ = (
         *consignment_checks(),
+        *arrangement_checks(),
         CheckConstraint("expires_at > created_at", name="expires_at"),
         # What a booking from this quote has to agree with, by its foreign key.
         UniqueConstraint("id", "tenant_id", "shipper_id", "price_paise", name="uq_quotes_terms"),
@@ -152,14 +129,20 @@ class Quote(Consignment, Base):
     expires_at: Mapped[datetime]
 
 
-class Booking(Consignment, Base):
-    """A shipper's order. Besides its creation only `move_to` changes it."""
+class Booking(Consignment, Arrangement, Base):
+    """A shipper's order. Besides its creation only `move_to` and `amend` change it."""
 
     __tablename__ = "bookings"
     __table_args__ = (
         *consignment_checks(),
+        *arrangement_checks(),
         CheckConstraint(one_of("status", Status), name="status"),
         CheckConstraint("version > 0", name="version"),
+        CheckConstraint(
+            "cancellation_fee_paise IS NULL"
+            " OR (cancellation_fee_paise BETWEEN 0 AND price_paise AND status = 'cancelled')",
+            name="cancellation_fee",
+        ),
         ForeignKeyConstraint(
             ["quote_id", "tenant_id", "shipper_id", "price_paise"],
             ["quotes.id", "quotes.tenant_id", "quotes.shipper_id", "quotes.price_paise"],
@@ -173,6 +156,20 @@ class Booking(Consignment, Base):
         ),
         Index("ix_bookings_tenant_newest", "tenant_id", "created_at", "id"),
         Index("ix_bookings_newest", "created_at", "id"),
+        # What `booking.expiry` looks for.
+        Index(
+            "ix_bookings_waiting",
+            "status",
+            "created_at",
+            postgresql_where=text("status IN ('requested', 'confirmed')"),
+        ),
+        Index(
+            "ix_bookings_pickup_until",
+            "pickup_until",
+            postgresql_where=text(
+                "status IN ('requested', 'confirmed') AND pickup_until IS NOT NULL"
+            ),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -180,15 +177,13 @@ class Booking(Consignment, Base):
     status: Mapped[Status] = mapped_column(words(Status))
     version: Mapped[int]
     updated_at: Mapped[datetime]
+    cancellation_fee_paise: Mapped[int | None] = mapped_column(BigInteger)
 
     def move_to(
         self, status: Status, *, by: str, at: datetime, reason: str | None = None
     ) -> "StatusChange":
         """Change the status and say so; raises `IllegalTransition`, and then nothing changed."""
-        if status not in TRANSITIONS[self.status]:
-            raise IllegalTransition(
-                f"A booking that is {self.status} can't become {status}.", status_now=self.status
-            )
+        self.check_move(status)
         before, self.status = self.status, status
         self.version += 1
         self.updated_at = at
@@ -202,6 +197,28 @@ class Booking(Consignment, Base):
             reason=reason,
         )
 
+    def check_move(self, status: Status) -> None:
+        """Raise `IllegalTransition` when it can't become `status` now."""
+        if status not in TRANSITIONS[self.status]:
+            raise IllegalTransition(
+                f"A booking that is {self.status} can't become {status}.", status_now=self.status
+            )
+
+    def amend(self, changes: Mapping[str, Any], *, at: datetime) -> None:
+        """Change parts of the arrangement.
+
+        Raises `NotAmendable` and `BadSchedule`, and then nothing changed.
+        """
+        check_amendable(self.status, changes.keys())
+        moved = {name: value for name, value in changes.items() if name in SCHEDULE}
+        if moved:
+            schedule = self.schedule._replace(**moved)
+            schedule.check(distance_m=self.distance_m, at=at, begun="pickup_from" not in moved)
+        for name, value in changes.items():
+            setattr(self, name, value)
+        self.version += 1
+        self.updated_at = at
+
 
 BOOKINGS: Final = cast(Table, Booking.__table__)
 
@@ -210,7 +227,8 @@ BOOKINGS: Final = cast(Table, Booking.__table__)
 class BookingRow:
     """A booking as created: the columns of `Booking`.
 
-    Not the mapped class itself, which takes ten times as long to make. `price_basis` is JSON text.
+    Not the mapped class itself, which takes ten times as long to make. `price_basis` and contacts
+    are JSON text.
     """
 
     tenant_id: UUID
@@ -232,6 +250,13 @@ class BookingRow:
     status: Status
     version: int
     updated_at: datetime
+    pickup_from: datetime | None = None
+    pickup_until: datetime | None = None
+    deliver_by: datetime | None = None
+    pickup_contact: str | None = None
+    drop_contact: str | None = None
+    instructions: str | None = None
+    cancellation_fee_paise: int | None = None
 
 
 class StatusChange(Base):

@@ -17,6 +17,12 @@ def answer(row: BookingRow) -> bytes:
         {
             **_transport(row),
             "created_at": row.created_at,
+            "pickup_from": row.pickup_from,
+            "pickup_until": row.pickup_until,
+            "deliver_by": row.deliver_by,
+            "pickup_contact": row.pickup_contact and orjson.Fragment(row.pickup_contact),
+            "drop_contact": row.drop_contact and orjson.Fragment(row.drop_contact),
+            "instructions": row.instructions,
             "booking_id": row.id,
             "status": row.status,
             "version": row.version,
@@ -24,6 +30,7 @@ def answer(row: BookingRow) -> bytes:
             "shipper_id": row.shipper_id,
             "quote_id": row.quote_id,
             "updated_at": row.updated_at,
+            "cancellation_fee": None,
         }
     )
 
@@ -38,6 +45,9 @@ def requested_event(row: BookingRow) -> str:
             **_transport(row),
             "quote_id": row.quote_id,
             "requested_at": row.created_at,
+            "pickup_from": row.pickup_from,
+            "pickup_until": row.pickup_until,
+            "deliver_by": row.deliver_by,
         }
     ).decode()
 

@@ -3,6 +3,7 @@
 No I/O and no clock here; only the ids are fresh.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final
@@ -10,9 +11,11 @@ from uuid import UUID
 
 import orjson
 
-from booking.models import BOOKINGS, Booking, BookingRow, Quote, Status, StatusChange
+from booking.arrangements import ARRANGED
+from booking.models import BOOKINGS, Booking, BookingRow, Quote, StatusChange
 from booking.rendering import answer, requested_event
-from booking.schemas import TransportRequest
+from booking.schemas import ArrangementRequest, Contact, TransportRequest, fee_of
+from booking.statuses import Status
 from booking.tariff import Price
 from chassis.etags import etag
 from chassis.events import EventKind
@@ -20,7 +23,7 @@ from chassis.group_transaction import Write
 from chassis.idempotency import Answer, Claim
 from chassis.ids import new_id
 from chassis.tokens import Principal
-from contracts.booking import BOOKING_REQUESTED, BookingCancelled
+from contracts.booking import BOOKING_REQUESTED, BookingAmended, BookingCancelled
 
 SOURCE: Final = "/booking"
 REQUESTED: Final = EventKind(source=SOURCE, type=BOOKING_REQUESTED)
@@ -41,6 +44,7 @@ def new_quote(
         expires_at=expires_at,
         price_basis=price.basis.model_dump(mode="json"),
         **_terms(principal=principal, request=request, price=price),
+        **arranged(request),
     )
 
 
@@ -51,18 +55,23 @@ def new_booking(
     *, principal: Principal, request: TransportRequest, price: Price, at: datetime
 ) -> BookingRow:
     """A booking at a price that nobody was quoted."""
-    return BookingRow(
+    row = BookingRow(
         price_basis=price.basis.model_dump_json(),
         **_terms(principal=principal, request=request, price=price),
         **_requested(at),
     )
+    if not request.is_plain:
+        _arrange(row, arranged(request))
+    return row
 
 
 def booking_from_quote(quote: Quote, *, at: datetime) -> BookingRow:
     """A booking on the quote's terms."""
     terms = quote.terms()
     basis = orjson.dumps(terms.pop("price_basis")).decode()
-    return BookingRow(price_basis=basis, **terms, **_requested(at, quote_id=quote.id))
+    row = BookingRow(price_basis=basis, **terms, **_requested(at, quote_id=quote.id))
+    _arrange(row, {name: getattr(quote, name) for name in ARRANGED})
+    return row
 
 
 def creation(row: BookingRow, *, claim: Claim | None) -> Write:
@@ -93,6 +102,36 @@ def cancelled_event(booking: Booking, change: StatusChange) -> BookingCancelled:
         reason=change.reason,
         cancelled_by=change.changed_by,
         cancelled_at=change.changed_at,
+        fee=fee_of(booking),
+    )
+
+
+def arranged(request: ArrangementRequest) -> dict[str, Any]:
+    """The columns of `Arrangement` that a request names, with the values that it wants there."""
+    named = {name: getattr(request, name) for name in ARRANGED if name in request.model_fields_set}
+    return {
+        name: value.model_dump() if isinstance(value, Contact) else value
+        for name, value in named.items()
+    }
+
+
+def _arrange(row: BookingRow, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(row, name, orjson.dumps(value).decode() if isinstance(value, dict) else value)
+
+
+def amended_event(booking: Booking, *, changed: tuple[str, ...], by: str) -> BookingAmended:
+    """What others are told when a booking was amended: not contacts, which are about people."""
+    return BookingAmended(
+        booking_id=booking.id,
+        tenant_id=booking.tenant_id,
+        shipper_id=booking.shipper_id,
+        changed=changed,
+        pickup_from=booking.pickup_from,
+        pickup_until=booking.pickup_until,
+        deliver_by=booking.deliver_by,
+        amended_by=by,
+        amended_at=booking.updated_at,
     )
 
 

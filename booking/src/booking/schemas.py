@@ -1,84 +1,31 @@
 """Wire shapes. Unknown fields are refused; numbers are JSON numbers, never text."""
 
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Annotated, Any, cast
+from datetime import datetime
+from typing import Annotated, Any, Self, cast
 from uuid import UUID
 
 from fastapi import Query
 from pydantic import (
-    AfterValidator,
-    AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
     ValidatorFunctionWrapHandler,
-    WithJsonSchema,
     WrapValidator,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
+from booking.arrangements import ARRANGED, Schedule
 from booking.distance import Point
-from booking.models import Booking, Consignment, Quote, Status, StatusChange
+from booking.fields import Address, Instructions, Line, Moment, Phone, Quantity
+from booking.models import Booking, Quote, StatusChange
 from booking.pricing import PriceBasis
-from booking.tariff import Freight, decimal_of_number
+from booking.statuses import Status
+from booking.tariff import Freight
 from chassis.pagination import CursorParam, Limit
 from contracts.booking import JsonNumber, Material, Money, Place
-
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-# Unicode's Cc, Zl and Zp: nothing that an address or a reason is written with.
-_UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
-
-
-def _one_line(text: str) -> str:
-    if _UNPRINTABLE.search(text):
-        raise ValueError("has control characters")
-    return text
-
-
-def _rfc_3339(text: object) -> object:
-    # pydantic would also take seconds since 1970 and dates without a time.
-    if not isinstance(text, str) or not _RFC_3339.fullmatch(text):
-        raise ValueError("must be a time with its offset, as 2026-11-24T09:30:00Z")
-    return text
-
-
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("is outside the calendar") from None
-
-
-def _json_number(value: object) -> object:
-    if isinstance(value, str):
-        raise ValueError("must be a number, not text")
-    return decimal_of_number(value)
-
-
-Address = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=10, max_length=500),
-    AfterValidator(_one_line),
-    Field(description="Without control characters; white space around it is dropped"),
-]
-Quantity = Annotated[
-    JsonNumber,
-    Field(ge=1, le=1000, decimal_places=3, strict=True),
-    BeforeValidator(_json_number),
-    WithJsonSchema(
-        {
-            "type": "number",
-            "minimum": 1,
-            "maximum": 1000,
-            "description": "Metric tons, to the kilogram: at most three decimals",
-        }
-    ),
-]
-Moment = Annotated[AwareDatetime, BeforeValidator(_rfc_3339), AfterValidator(_in_utc)]
 
 
 class Strict(BaseModel):
@@ -99,7 +46,37 @@ class Location(Strict):
         return Point(self.lat, self.lng)
 
 
-class TransportRequest(Strict):
+class Contact(Strict):
+    """Whom to call."""
+
+    name: Annotated[Line, StringConstraints(max_length=100)]
+    phone: Phone
+
+
+class ArrangementRequest(Strict):
+    """When goods are fetched and brought, whom to call, what to heed: none of it moves the price.
+
+    `pickup_from` and `pickup_until` go together.
+    """
+
+    pickup_from: Annotated[Moment | None, Field(description="When loading may begin")] = None
+    pickup_until: Annotated[
+        Moment | None, Field(description="When it must have begun; at most 90 days ahead")
+    ] = None
+    deliver_by: Annotated[
+        Moment | None, Field(description="Not before a truck can be there by road")
+    ] = None
+    pickup_contact: Contact | None = None
+    drop_contact: Contact | None = None
+    instructions: Instructions | None = None
+
+    @property
+    def schedule(self) -> Schedule:
+        """The times of it."""
+        return Schedule(self.pickup_from, self.pickup_until, self.deliver_by)
+
+
+class TransportRequest(ArrangementRequest):
     """What is to be moved from where to where."""
 
     model_config = ConfigDict(
@@ -125,6 +102,11 @@ class TransportRequest(Strict):
     drop_location: Location
     material_type: Material
     quantity_mt: Quantity
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it says nothing of the arrangement."""
+        return self.model_fields_set.isdisjoint(ArrangementRequest.model_fields)
 
     @property
     def freight(self) -> Freight:
@@ -157,17 +139,22 @@ def _by_quote_or_in_full(value: object, _: ValidatorFunctionWrapHandler) -> Base
 BookingRequest = Annotated[TransportRequest | QuoteAcceptance, WrapValidator(_by_quote_or_in_full)]
 
 
+class AmendRequest(ArrangementRequest):
+    """What is to change; what isn't named stays as it is, and null takes it away."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set:
+            raise PydanticCustomError("nothing_named", "names nothing to change")
+        return self
+
+
 class CancelRequest(Strict):
     """Why a booking is called off."""
 
-    reason: (
-        Annotated[
-            str,
-            StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
-            AfterValidator(_one_line),
-        ]
-        | None
-    ) = None
+    reason: Line | None = None
 
 
 class BookingFilter(Strict):
@@ -191,6 +178,12 @@ class Transport(BaseModel):
     distance_m: int = Field(description="Length of the road, metres")
     price: Money
     created_at: datetime
+    pickup_from: datetime | None
+    pickup_until: datetime | None
+    deliver_by: datetime | None
+    pickup_contact: Contact | None
+    drop_contact: Contact | None
+    instructions: str | None
 
 
 class QuoteOut(Transport):
@@ -224,6 +217,7 @@ class BookingOut(Transport):
     shipper_id: str
     quote_id: UUID | None
     updated_at: datetime
+    cancellation_fee: Money | None = Field(description="Once it is cancelled, what that costs")
 
     @classmethod
     def of(cls, booking: Booking) -> "BookingOut":
@@ -260,7 +254,7 @@ class BookingDetail(BookingOut):
         )
 
 
-def _basis(row: Consignment) -> PriceBasis:
+def _basis(row: Quote | Booking) -> PriceBasis:
     return PriceBasis.model_validate(row.price_basis)
 
 
@@ -273,11 +267,18 @@ def _booking(booking: Booking) -> dict[str, Any]:
         "shipper_id": booking.shipper_id,
         "quote_id": booking.quote_id,
         "updated_at": booking.updated_at,
+        "cancellation_fee": fee_of(booking),
         **_transport(booking),
     }
 
 
-def _transport(row: Consignment) -> dict[str, Any]:
+def fee_of(booking: Booking) -> Money | None:
+    """What calling it off costs, once it is cancelled."""
+    paise = booking.cancellation_fee_paise
+    return None if paise is None else Money(amount=paise)
+
+
+def _transport(row: Quote | Booking) -> dict[str, Any]:
     return {
         "pickup_location": Place(
             lat=row.pickup_lat, lng=row.pickup_lng, address=row.pickup_address
@@ -288,4 +289,5 @@ def _transport(row: Consignment) -> dict[str, Any]:
         "distance_m": row.distance_m,
         "price": Money(amount=row.price_paise),
         "created_at": row.created_at,
+        **{name: getattr(row, name) for name in ARRANGED},
     }

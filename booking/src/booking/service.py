@@ -1,4 +1,4 @@
-"""Use cases. Each runs in the transaction of the session that it is given.
+"""Use cases: quoting, booking, reading. Each runs in the transaction of the session that it gets.
 
 But creating a booking: that shares its transaction with whatever is created at the same moment.
 """
@@ -6,7 +6,6 @@ But creating a booking: that shares its transaction with whatever is created at 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address, IPv6Address
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, false, select, true
@@ -14,28 +13,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from booking.distance import Distance
 from booking.errors import BookingNotFound, QuoteExpired, QuoteNotFound, QuoteUsed
-from booking.models import Booking, Quote, Status, StatusChange
-from booking.rows import (
-    SOURCE,
-    booking_from_quote,
-    cancelled_event,
-    creation,
-    new_booking,
-    new_quote,
-)
+from booking.models import Booking, Quote, StatusChange
+from booking.rows import booking_from_quote, creation, new_booking, new_quote
 from booking.schemas import BookingFilter, BookingOut, QuoteAcceptance, TransportRequest
 from booking.tariff import Freight, Price, Tariffs
 from chassis.access import Grant, Scope
-from chassis.audit import record_audit
 from chassis.db import Database
 from chassis.errors import DomainError
-from chassis.etags import IfMatch
-from chassis.events import record_event
 from chassis.group_commit import GroupCommit, Refused
 from chassis.idempotency import Answer, Claim, kept_answer
 from chassis.pagination import Key, Page, keyset, page_of
 from chassis.tokens import Principal
-from contracts.booking import BOOKING_CANCELLED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +48,7 @@ async def create_quote(
     """Offer a price that holds for `validity`."""
     at = datetime.now(UTC)
     price = pricer.price(request.freight, at=at)
+    request.schedule.check(distance_m=price.basis.distance_m, at=at)
     quote = new_quote(
         principal=principal, request=request, price=price, at=at, expires_at=at + validity
     )
@@ -83,9 +72,11 @@ async def create_booking(
         if isinstance(request, QuoteAcceptance):
             async with database.begin() as session:
                 quote = await _open_quote(session, principal, request.quote_id, at=at)
+            quote.schedule.check(distance_m=quote.distance_m, at=at, begun=True)
             row = booking_from_quote(quote, at=at)
         else:
             price = pricer.price(request.freight, at=at)
+            request.schedule.check(distance_m=price.basis.distance_m, at=at)
             row = new_booking(principal=principal, request=request, price=price, at=at)
     except DomainError:
         # What can't be booked now may have been, when this key was first sent.
@@ -137,49 +128,6 @@ async def list_bookings(
         key=lambda booking: Key(booking.created_at, booking.id),
         render=BookingOut.of,
     )
-
-
-async def cancel_booking(
-    session: AsyncSession,
-    *,
-    grant: Grant,
-    booking_id: UUID,
-    reason: str | None,
-    seen: IfMatch | None,
-    source_ip: IPv4Address | IPv6Address | None,
-) -> Booking:
-    """Call a booking off. Of two at once the second finds it cancelled: an illegal transition."""
-    booking = await session.scalar(
-        select(Booking).where(Booking.id == booking_id, reached_by(grant)).with_for_update()
-    )
-    if booking is None:
-        raise BookingNotFound
-    if seen is not None:
-        seen.require(booking.version)
-    actor = grant.principal.subject
-    change = booking.move_to(Status.CANCELLED, by=actor, at=datetime.now(UTC), reason=reason)
-    session.add(change)
-    await session.flush()
-    await record_event(
-        session,
-        source=SOURCE,
-        type=BOOKING_CANCELLED,
-        subject=booking.id,
-        tenant_id=booking.tenant_id,
-        aggregate_version=booking.version,
-        data=cancelled_event(booking, change),
-        occurred_at=change.changed_at,
-    )
-    await record_audit(
-        session,
-        actor=actor,
-        action="booking.cancel",
-        target=f"booking/{booking.id}",
-        tenant_id=booking.tenant_id,
-        source_ip=source_ip,
-        details={"from_status": change.from_status, "reason": reason},
-    )
-    return booking
 
 
 def reached_by(grant: Grant) -> ColumnElement[bool]:

@@ -14,6 +14,15 @@ class BookingSettings(ServiceSettings):
     road_factor: Decimal = Field(
         default=Decimal("1.3"), ge=1, le=3, description="Length of roads to that of the air line"
     )
+    payment_hours: int = Field(
+        default=24, ge=1, le=30 * 24, description="How long a booking waits for payment's answer"
+    )
+    cover_days: int = Field(
+        default=30,
+        ge=1,
+        le=365,
+        description="How long one without a pickup window waits for trucks",
+    )
 
 
 def booking_settings(settings: ServiceSettings) -> BookingSettings:

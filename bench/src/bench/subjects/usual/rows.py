@@ -4,8 +4,9 @@ from datetime import datetime
 
 from bench.subjects.usual.models import OutboxEvent
 from bench.subjects.usual.security import Shipper
-from booking.models import Booking, Status
+from booking.models import Booking
 from booking.schemas import TransportRequest
+from booking.statuses import Status
 from booking.tariff import Price
 from chassis.ids import new_id
 from contracts.booking import BOOKING_REQUESTED, BookingRequested, Money, Place
