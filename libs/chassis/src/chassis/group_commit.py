@@ -37,6 +37,8 @@ LOCK_SECONDS: Final = 2.0
 DOUBT_SECONDS: Final = 5.0
 LOCK_PAUSE: Final = 0.01
 RECONNECT_PAUSE: Final = 0.2
+# To take a connection from the pool costs as much as a transaction's begin and commit.
+HOLD_SECONDS: Final = 0.05
 
 # SQLSTATEs after which nothing was committed: a deadlock, or a plan older than its table.
 _TRY_AGAIN = ("40", "0A000")
@@ -144,6 +146,13 @@ class GroupCommit:
         self._queue.append(call)
         self._queued.set()
 
+    async def _next(self) -> list[_Call]:
+        """The next batch; empty when nobody came for a while."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HOLD_SECONDS):
+                await self._queued.wait()
+        return self._take()
+
     def _take(self) -> list[_Call]:
         calls: list[_Call] = []
         while self._queue and len(calls) < self._batch:
@@ -160,7 +169,7 @@ class GroupCommit:
             await self._queued.wait()
             try:
                 async with self._database.driver() as connection:
-                    while calls := self._take():
+                    while calls := await self._next():
                         await self._commit(connection, calls)
             except (DatabaseUnavailable, _Lost) as error:
                 logger.warning("group commit: %s", error, extra={"calls": len(self._calls)})
