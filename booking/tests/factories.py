@@ -71,7 +71,7 @@ class FakeSource:
         return found
 
 
-SURGE_EXAMPLE: Mapping[str, str | int | float] = {
+SURGE_EXAMPLE: Mapping[str, Any] = {
     "material": "coal",
     "quantity_mt": 100.0,
     "distance_km": 1492.5,

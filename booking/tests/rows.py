@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
+import orjson
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -40,7 +41,7 @@ def terms(**changes: Any) -> dict[str, Any]:
         "quantity_mt": Decimal(100),
         "distance_m": price.basis.distance_m,
         "price_paise": price.paise,
-        "price_basis": price.basis.model_dump(mode="json"),
+        "price_basis": orjson.loads(price.basis.to_json()),
         "created_at": at,
     }
     return {**values, **changes}

@@ -29,7 +29,7 @@ async def test_books_at_the_price_of_now(shipper: Caller, session: AsyncSession)
     assert booking["price"] == {"amount": 105_988_500, "currency": "INR"}
     assert booking["quote_id"] is None
     kept = await session.get_one(Booking, UUID(booking["booking_id"]))
-    assert recompute(PriceBasis.model_validate(kept.price_basis)) == kept.price_paise
+    assert recompute(PriceBasis.read(kept.price_basis)) == kept.price_paise
 
 
 async def test_tells_of_it_in_the_same_transaction(shipper: Caller, session: AsyncSession) -> None:

@@ -32,7 +32,7 @@ async def test_what_is_kept_gives_the_price_again(
     source.now = configuration(surge_config=surge(("distance_km > 1000.0", 1.37)))
     quote = await shipper.quote(quantity_mt=77.777)
     kept = await session.get_one(Quote, UUID(quote["quote_id"]))
-    basis = PriceBasis.model_validate(kept.price_basis)
+    basis = PriceBasis.read(kept.price_basis)
     assert basis.surge.condition == "distance_km > 1000.0"
     assert recompute(basis) == kept.price_paise == quote["price"]["amount"]
 

@@ -1,3 +1,4 @@
+from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -17,7 +18,7 @@ from contracts.pricing import MAX_CONDITION_LENGTH, SURGE_VARIABLES
 
 from .factories import SURGE_EXAMPLE
 
-EXAMPLE = SurgeInputs.model_validate(dict(SURGE_EXAMPLE))
+EXAMPLE = SurgeInputs(**SURGE_EXAMPLE)
 
 
 def applied(*triggers: tuple[str, str], max_multiplier: str = "3") -> Applied:
@@ -29,7 +30,11 @@ def applied(*triggers: tuple[str, str], max_multiplier: str = "3") -> Applied:
 
 
 def test_variables_are_those_of_the_contract() -> None:
-    assert list(SurgeInputs.model_fields) == list(SURGE_VARIABLES) == list(SURGE_EXAMPLE)
+    assert (
+        [field.name for field in fields(SurgeInputs)]
+        == list(SURGE_VARIABLES)
+        == list(SURGE_EXAMPLE)
+    )
 
 
 def test_every_variable_can_be_used() -> None:

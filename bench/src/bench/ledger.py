@@ -103,7 +103,7 @@ class Ledger:
     async def _require_right_prices(self) -> None:
         result = await self.connection.exec_driver_sql(_PRICES, (self.began,))
         for paise, basis in cast("Iterable[tuple[int, dict[str, Any]]]", result):
-            if recompute(PriceBasis.model_validate(basis)) != paise:
+            if recompute(PriceBasis.read(basis)) != paise:
                 raise WrongAnswer(f"{paise} paise don't follow from {basis}.")
 
     async def _scalar(self, statement: str, *values: Any) -> int:

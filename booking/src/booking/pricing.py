@@ -6,10 +6,12 @@ Everything is exact decimal arithmetic; the only rounding is the last step, half
 paisa. A price travels with its basis, from which anybody can work it out again.
 """
 
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation, localcontext
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+import orjson
+from pydantic import ConfigDict, PlainSerializer, TypeAdapter, WithJsonSchema
 
 from booking.surge import SurgeInputs
 
@@ -19,45 +21,55 @@ PRICING_RULE: Final = 1
 # Wide enough for the longest product of shortest-form doubles; `Inexact` proves that it was.
 _EXACT = Context(prec=150, traps=[Inexact, InvalidOperation])
 
+_STRICT = ConfigDict(extra="forbid")
+
+
+def _decimal_text(value: Decimal) -> str:
+    return format(value, "f")
+
+
 # JSON has no decimals: as text they stay what they were.
 DecimalText = Annotated[
     Decimal,
-    PlainSerializer(lambda value: format(value, "f"), return_type=str, when_used="json"),
+    PlainSerializer(_decimal_text, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "decimal"}),
 ]
 
 
-class Rates(BaseModel):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rates:
     """What the pricing configuration asks for this material.
 
     `base` is rupees per ton, `distance` rupees per ton and kilometre, `material` a factor.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     base: DecimalText
     distance: DecimalText
     material: DecimalText
 
 
-class SurgeBasis(BaseModel):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SurgeBasis:
     """How the surge multiplier came about."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     multiplier: DecimalText
     condition: str | None
     inputs: SurgeInputs
 
 
-class PriceBasis(BaseModel):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PriceBasis:
     """Everything that a price was made from. Kept with it and never changed.
 
     `rule` names the formula: when the formula changes the number rises, and the old one stays
     here, so that old prices can still be worked out.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     rule: Literal[1] = PRICING_RULE
     config_version: int
@@ -67,6 +79,18 @@ class PriceBasis(BaseModel):
     distance_method: str
     rates: Rates
     surge: SurgeBasis
+
+    @classmethod
+    def read(cls, document: object) -> "PriceBasis":
+        """From the JSON values that were kept; pydantic's `ValidationError` for anything else."""
+        return _DOCUMENT.validate_python(document)
+
+    def to_json(self) -> bytes:
+        """What is kept."""
+        return orjson.dumps(self, default=_decimal_text)
+
+
+_DOCUMENT: Final = TypeAdapter(PriceBasis)
 
 
 def price_paise(

@@ -42,7 +42,7 @@ def new_quote(
         id=new_id(),
         created_at=at,
         expires_at=expires_at,
-        price_basis=price.basis.model_dump(mode="json"),
+        price_basis=orjson.loads(price.basis.to_json()),
         **_terms(principal=principal, request=request, price=price),
         **arranged(request),
     )
@@ -56,7 +56,7 @@ def new_booking(
 ) -> BookingRow:
     """A booking at a price that nobody was quoted."""
     row = BookingRow(
-        price_basis=price.basis.model_dump_json(),
+        price_basis=price.basis.to_json().decode(),
         **_terms(principal=principal, request=request, price=price),
         **_requested(at),
     )

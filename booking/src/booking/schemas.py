@@ -255,7 +255,7 @@ class BookingDetail(BookingOut):
 
 
 def _basis(row: Quote | Booking) -> PriceBasis:
-    return PriceBasis.model_validate(row.price_basis)
+    return PriceBasis.read(row.price_basis)
 
 
 def _booking(booking: Booking) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from booking.distance import Point
 from contracts.pricing import MAX_CONDITION_LENGTH, SURGE_OPERATORS, SURGE_VARIABLES
@@ -35,13 +35,14 @@ class ConditionFailed(Exception):
     """A condition gave no yes or no for these inputs."""
 
 
-class SurgeInputs(BaseModel):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SurgeInputs:
     """The variables of a condition, and what a price keeps of them: `contracts.pricing` explains.
 
     Floats are right here, unlike for money: they only decide whether a condition holds.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     material: str
     quantity_mt: float

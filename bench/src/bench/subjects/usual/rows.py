@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+import orjson
+
 from bench.subjects.usual.models import OutboxEvent
 from bench.subjects.usual.security import Shipper
 from booking.models import Booking
@@ -31,7 +33,7 @@ def booking_of(
         quantity_mt=transport.quantity_mt,
         distance_m=price.basis.distance_m,
         price_paise=price.paise,
-        price_basis=price.basis.model_dump(mode="json"),
+        price_basis=orjson.loads(price.basis.to_json()),
         quote_id=None,
         status=Status.REQUESTED,
         version=1,
