@@ -9,6 +9,7 @@ import asyncio
 import importlib
 import logging
 import os
+import pkgutil
 from typing import cast
 
 from alembic import context
@@ -32,8 +33,13 @@ def find_metadata() -> MetaData | None:
     named = "" if options is None else options.cmd[0].__name__
     if not config.attributes.get(COMPARE) and named not in ("check", "revision"):
         return None
-    package = config.get_main_option("package")
-    return cast(MetaData, importlib.import_module(f"{package}.models").Base.metadata)
+    package = importlib.import_module(config.get_main_option("package") or "")
+    # A part of a service that has tables has them in a `models` of its own.
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if module.name.endswith(".models"):
+            importlib.import_module(module.name)
+    models = importlib.import_module(f"{package.__name__}.models")
+    return cast(MetaData, models.Base.metadata)
 
 
 def find_url() -> str:

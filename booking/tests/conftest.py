@@ -9,9 +9,10 @@ from booking.app import create_app
 from booking.settings import BookingSettings
 from chassis.db import Database
 from chassis.testing.client import client_for
+from chassis.testing.databases import TestDatabase
 from chassis.testing.issuer import Issuer
 
-from .factories import SHIPPER, Caller, FakeSource
+from .factories import FLEET, SHIPPER, Caller, FakeSource
 
 # How fast an example runs says nothing on a machine that does other things too.
 settings.register_profile("patient", deadline=None)
@@ -48,6 +49,14 @@ def new_client(issuer: Issuer, source: FakeSource) -> NewClient:
 
 
 @pytest.fixture
+async def committing(database: TestDatabase) -> AsyncGenerator[Database]:
+    """A database of the test's own, in which transactions really commit."""
+    connected = Database.connect(database.url, name="booking")
+    yield connected
+    await connected.dispose()
+
+
+@pytest.fixture
 async def client(
     new_client: NewClient, rollback_database: Database
 ) -> AsyncGenerator[httpx.AsyncClient]:
@@ -58,3 +67,9 @@ async def client(
 @pytest.fixture
 def shipper(client: httpx.AsyncClient, issuer: Issuer) -> Caller:
     return Caller(client, issuer, *SHIPPER)
+
+
+@pytest.fixture
+def fleet(client: httpx.AsyncClient, issuer: Issuer) -> Caller:
+    """The owner of a fleet."""
+    return Caller(client, issuer, *FLEET)

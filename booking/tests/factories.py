@@ -98,6 +98,7 @@ def transport(**changes: Any) -> dict[str, Any]:
 
 
 SHIPPER = ("booking:*", "payment:read:own", "tracking:read:own")
+FLEET = ("fleet:*", "booking:read", "payment:read", "tracking:read")
 
 
 class Caller:

@@ -22,6 +22,7 @@ from chassis.testing.issuer import Issuer
 
 from .factories import SHIPPER, Caller, configuration, problem, transport
 
+MEMBER_PATHS = ("retire", "absences", "absences/{absence_id}")
 Started = Callable[[], AbstractAsyncContextManager[Caller]]
 
 
@@ -82,6 +83,7 @@ async def test_the_worker_seals_and_keeps_partitions(
             "seal-audit",
             "maintain-partitions",
             "expire-bookings",
+            "expired-documents",
         ]
         for job in jobs:
             assert await job.run() is False

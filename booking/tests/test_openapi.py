@@ -7,7 +7,8 @@ import pytest
 from booking.app import create_app
 from chassis.testing.conformance import LONG, QUICK, Case, document_of, load, send
 
-from .factories import Caller
+from .factories import FLEET, SHIPPER, Caller
+from .fleets import registered
 
 schema = load(document_of(create_app))
 
@@ -26,15 +27,19 @@ async def test_it_holds_for_long(case: Case, shipper: Caller) -> None:
 
 
 async def check(case: Case, shipper: Caller) -> None:
-    await aim(case, shipper)
-    case.validate_response(await send(case, shipper.client, headers=shipper.headers))
+    # Somebody who may send all of it.
+    caller = shipper.another(*SHIPPER, *FLEET)
+    await aim(case, caller)
+    case.validate_response(await send(case, caller.client, headers=caller.headers))
 
 
-async def aim(case: Case, shipper: Caller) -> None:
-    """Half of the ids are of a booking that there is."""
-    try:
-        number = UUID(case.path_parameters["booking_id"]).int
-    except (KeyError, ValueError, AttributeError):
-        return
-    if number % 2:
-        case.path_parameters["booking_id"] = (await shipper.book())["booking_id"]
+async def aim(case: Case, caller: Caller) -> None:
+    """Half of the ids are of a booking, truck or driver that there is."""
+    for name in ("booking_id", "truck_id", "driver_id"):
+        try:
+            number = UUID(case.path_parameters[name]).int
+        except (KeyError, ValueError, AttributeError):
+            continue
+        if number % 2:
+            made = await (caller.book() if name == "booking_id" else registered(caller, name[:-3]))
+            case.path_parameters[name] = made[name]

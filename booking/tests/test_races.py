@@ -17,13 +17,6 @@ from .factories import SHIPPER, Caller, problem, transport
 
 
 @pytest.fixture
-async def committing(database: TestDatabase) -> AsyncGenerator[Database]:
-    connected = Database.connect(database.url, name="booking")
-    yield connected
-    await connected.dispose()
-
-
-@pytest.fixture
 async def client(new_client: NewClient, committing: Database) -> AsyncGenerator[httpx.AsyncClient]:
     async with new_client(committing) as client:
         yield client

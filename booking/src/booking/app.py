@@ -10,6 +10,9 @@ from booking.cancellation import CANCELLATION, CancellationTerms
 from booking.distance import GreatCircle
 from booking.endpoints import Offer, hot, router
 from booking.expiry import Expiry, Patience
+from booking.fleets.driver_endpoints import router as drivers
+from booking.fleets.expiry import tell_expired
+from booking.fleets.truck_endpoints import router as trucks
 from booking.models import BOOKINGS
 from booking.service import Pricer
 from booking.settings import booking_settings
@@ -32,6 +35,7 @@ NAME: Final = "booking"
 SEAL_SECONDS: Final = 1.0
 UPKEEP_SECONDS: Final = 3600.0
 EXPIRY_SECONDS: Final = 30.0
+DOCUMENTS_SECONDS: Final = 600.0
 
 
 def create_app(
@@ -55,7 +59,7 @@ def create_app(
         description="Quotes and bookings of bulk freight. Money is in paise.",
         settings=own,
         database=database,
-        routers=[router, hot],
+        routers=[router, hot, trucks, drivers],
         open_scopes=OPEN_SCOPES,
         keys=keys,
         resources=resources,
@@ -70,7 +74,7 @@ def create_app(
 
 
 def create_jobs(settings: ServiceSettings, database: Database) -> Sequence[Job]:
-    """What the worker does: seal the audit, keep partitions, expire bookings."""
+    """What the worker does: seal the audit, keep partitions, expire bookings, tell of documents."""
     own = booking_settings(settings)
     patience = Patience(
         payment=timedelta(hours=own.payment_hours), cover=timedelta(days=own.cover_days)
@@ -80,10 +84,14 @@ def create_jobs(settings: ServiceSettings, database: Database) -> Sequence[Job]:
     async def upkeep() -> bool:
         return await maintain_partitions(database)
 
+    async def expired_documents() -> bool:
+        return await tell_expired(database)
+
     return [
         Job(name="seal-audit", interval=SEAL_SECONDS, run=sealer.run),
         Job(name="maintain-partitions", interval=UPKEEP_SECONDS, run=upkeep),
         Job(name="expire-bookings", interval=EXPIRY_SECONDS, run=Expiry(database, patience).run),
+        Job(name="expired-documents", interval=DOCUMENTS_SECONDS, run=expired_documents),
     ]
 
 

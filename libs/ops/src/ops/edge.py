@@ -40,6 +40,7 @@ OPEN_AUTH_PATHS = (
     KEYS_PATH,
     "/.well-known/openid-configuration",
 )
+BOOKING_PREFIXES = ("/v1/booking", "/v1/quotes", "/v1/trucks", "/v1/drivers")
 BOOKINGS_OF_A_CLIENT = RateLimit(per_second=50, burst=100)
 GRACE = 5.0
 
@@ -109,8 +110,7 @@ def _routes() -> tuple[Route, ...]:
             methods=("POST",),
             client_limit=BOOKINGS_OF_A_CLIENT,
         ),
-        Route(upstream=BOOKING.name, prefix="/v1/booking"),
-        Route(upstream=BOOKING.name, prefix="/v1/quotes"),
+        *(Route(upstream=BOOKING.name, prefix=prefix) for prefix in BOOKING_PREFIXES),
     )
 
 

@@ -1,0 +1,1 @@
+"""Fleets: trucks, drivers, their documents, and when they can't be had."""
