@@ -22,8 +22,20 @@ from chassis.testing.issuer import Issuer
 
 from .factories import SHIPPER, Caller, configuration, problem, transport
 
-MEMBER_PATHS = ("retire", "absences", "absences/{absence_id}")
 Started = Callable[[], AbstractAsyncContextManager[Caller]]
+
+# Trucks and drivers have the same.
+FLEET_PATHS = frozenset(
+    f"/v1/{things}{rest}"
+    for things, one in (("trucks", "/{truck_id}"), ("drivers", "/{driver_id}"))
+    for rest in (
+        "",
+        one,
+        f"{one}/retire",
+        f"{one}/absences",
+        f"{one}/absences/{{absence_id}}",
+    )
+)
 
 
 def settings(state_dir: Path) -> BookingSettings:
@@ -101,6 +113,8 @@ def test_prints_its_openapi(capsys: pytest.CaptureFixture[str]) -> None:
         "/v1/booking",
         "/v1/booking/{booking_id}",
         "/v1/booking/{booking_id}/cancel",
+        "/v1/trucks/{truck_id}/documents/{kind}",
+        *FLEET_PATHS,
     }
 
 

@@ -10,7 +10,7 @@ from chassis.testing.issuer import Issuer
 from mesh.edge import edge_config
 from mesh.envoy import validate_config
 from ops import edge, keys_copy
-from ops.services import AUTH, Layout, port_names
+from ops.services import AUTH, BOOKING, Layout, port_names
 
 from .scripts import folder_in
 from .support import answering
@@ -43,6 +43,12 @@ def test_bookings_of_one_client_are_limited(layout: Layout) -> None:
     limited = [route for route in edge.describe(layout).routes if route.client_limit]
     assert [(route.path, route.methods) for route in limited] == [("/v1/booking", ("POST",))]
     assert limited[0].client_limit == edge.BOOKINGS_OF_A_CLIENT
+
+
+def test_what_booking_serves_goes_to_booking(layout: Layout) -> None:
+    routes = edge.describe(layout).routes
+    prefixes = {route.prefix for route in routes if route.upstream == BOOKING.name} - {None}
+    assert prefixes == {"/v1/booking", "/v1/quotes", "/v1/trucks", "/v1/drivers"}
 
 
 def test_a_deep_folder_does_without_the_admin_socket(tmp_path: Path) -> None:
