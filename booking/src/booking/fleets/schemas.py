@@ -17,10 +17,11 @@ from pydantic import (
 )
 from sqlalchemy.dialects.postgresql import Range
 
+from booking.fields import Moment
 from booking.fleets.kinds import AbsenceReason, DocumentKind, LicenceClass, TruckType
 from booking.fleets.models import Absence, Driver, Truck
 from booking.fleets.numbers import PHONE, STATES, licence_number, registration_number
-from booking.schemas import Moment, Strict
+from booking.schemas import Strict
 from booking.tariff import decimal_of_number
 from chassis.pagination import CursorParam, Limit
 from contracts.values import JsonNumber, Material
