@@ -12,7 +12,8 @@ from chassis.testing.client import client_for
 from chassis.testing.databases import TestDatabase
 from chassis.testing.issuer import Issuer
 
-from .factories import FLEET, SHIPPER, Caller, FakeSource
+from .factories import SHIPPER, Caller, FakeSource
+from .fleets import FLEET
 
 # How fast an example runs says nothing on a machine that does other things too.
 settings.register_profile("patient", deadline=None)

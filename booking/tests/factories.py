@@ -98,7 +98,6 @@ def transport(**changes: Any) -> dict[str, Any]:
 
 
 SHIPPER = ("booking:*", "payment:read:own", "tracking:read:own")
-FLEET = ("fleet:*", "booking:read", "payment:read", "tracking:read")
 
 
 class Caller:

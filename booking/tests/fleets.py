@@ -15,6 +15,7 @@ from chassis.ids import new_id
 
 from .factories import Caller
 
+FLEET = ("fleet:*", "booking:read", "payment:read", "tracking:read")
 FAR = date(2090, 1, 1)
 _numbers = count(1)
 

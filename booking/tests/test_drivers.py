@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.fleet import DRIVER_CHANGED, DRIVER_REGISTERED, DriverChanged, DriverRegistered
 
-from .factories import FLEET, Caller, problem
-from .fleets import licence, new_driver, registered, send
+from .factories import Caller, problem
+from .fleets import FLEET, licence, new_driver, registered, send
 from .rows import events_of
 
 

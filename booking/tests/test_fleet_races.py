@@ -11,8 +11,8 @@ import pytest
 from chassis.db import Database
 
 from .conftest import NewClient
-from .factories import FLEET, Caller
-from .fleets import absence, new_truck, registered, send
+from .factories import Caller
+from .fleets import FLEET, absence, new_truck, registered, send
 
 
 @pytest.fixture

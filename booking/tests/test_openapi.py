@@ -7,8 +7,8 @@ import pytest
 from booking.app import create_app
 from chassis.testing.conformance import LONG, QUICK, Case, document_of, load, send
 
-from .factories import FLEET, SHIPPER, Caller
-from .fleets import registered
+from .factories import SHIPPER, Caller
+from .fleets import FLEET, registered
 
 schema = load(document_of(create_app))
 

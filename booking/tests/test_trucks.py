@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from chassis.ids import new_id
 from contracts.fleet import TRUCK_CHANGED, TRUCK_REGISTERED, TruckChanged, TruckRegistered
 
-from .factories import FLEET, SHIPPER, Caller, problem
-from .fleets import new_truck, registered, send
+from .factories import SHIPPER, Caller, problem
+from .fleets import FLEET, new_truck, registered, send
 from .rows import events_of
 
 PAPERS = ("registration", "fitness", "insurance", "permit", "pollution")
