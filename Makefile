@@ -8,7 +8,7 @@ PYTHON ?= python3
 MEMBERS := libs/chassis libs/contracts libs/mesh libs/ops booking config-service auth-service
 # What only development installs.
 DEV_MEMBERS := bench
-SERVICES := auth booking config
+DATABASES := auth booking bus config
 BIN := .venv/bin
 UV := $(BIN)/uv
 export UV_PYTHON := $(CURDIR)/.venv/bin/python
@@ -57,8 +57,8 @@ types: .venv/dev.stamp ## Check types, tests included
 	$(BIN)/pyright --warnings
 
 .PHONY: migrations-check
-migrations-check: .venv/dev.stamp ## Models and migrations of every service say the same
-	$(BIN)/python -m chassis.testing.migrations_check $(SERVICES)
+migrations-check: .venv/dev.stamp ## Models and migrations of every database say the same
+	$(BIN)/python -m chassis.testing.migrations_check $(DATABASES)
 
 .PHONY: docs
 docs: .venv/dev.stamp ## Write the schemas and the table of events in docs/events again
@@ -71,14 +71,14 @@ docs-check: .venv/dev.stamp ## docs/events says what the contracts say, and brea
 .PHONY: lock
 lock: .venv/bin/uv ## Write the lock files again after a change of dependencies (UPGRADE=1 takes newer releases)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) libs/ops/pyproject.toml requirements.in -o requirements.lock
-	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra testing -c requirements.lock libs/chassis/pyproject.toml requirements-dev.in -o requirements-dev.lock
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra aws --extra testing -c requirements.lock libs/chassis/pyproject.toml requirements-dev.in -o requirements-dev.lock
 
 .PHONY: lock-check
 lock-check: .venv/bin/uv ## The lock files hold what the members ask for
 	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
 	cp requirements.lock "$$tmp/run"; cp requirements-dev.lock "$$tmp/dev"; \
 	$(COMPILE) libs/ops/pyproject.toml requirements.in -o "$$tmp/run" >/dev/null; \
-	$(COMPILE) --extra testing -c requirements.lock libs/chassis/pyproject.toml requirements-dev.in -o "$$tmp/dev" >/dev/null; \
+	$(COMPILE) --extra aws --extra testing -c requirements.lock libs/chassis/pyproject.toml requirements-dev.in -o "$$tmp/dev" >/dev/null; \
 	diff -u requirements.lock "$$tmp/run" && diff -u requirements-dev.lock "$$tmp/dev" \
 		|| { echo "A lock file is behind its inputs: run 'make lock' and commit the result."; exit 1; }
 

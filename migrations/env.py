@@ -28,18 +28,23 @@ config = context.config
 
 
 def find_metadata() -> MetaData | None:
-    """The service's tables; None for commands that don't compare, which so start much faster."""
+    """The service's tables.
+
+    None where there are no models, and for commands that don't compare, which so start much faster.
+    """
     options = config.cmd_opts
     named = "" if options is None else options.cmd[0].__name__
     if not config.attributes.get(COMPARE) and named not in ("check", "revision"):
         return None
-    package = importlib.import_module(config.get_main_option("package") or "")
+    name = config.get_main_option("package")
+    if name is None:
+        return None
+    package = importlib.import_module(name)
     # A part of a service that has tables has them in a `models` of its own.
-    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+    for module in pkgutil.walk_packages(package.__path__, f"{name}."):
         if module.name.endswith(".models"):
             importlib.import_module(module.name)
-    models = importlib.import_module(f"{package.__name__}.models")
-    return cast(MetaData, models.Base.metadata)
+    return cast(MetaData, importlib.import_module(f"{name}.models").Base.metadata)
 
 
 def find_url() -> str:

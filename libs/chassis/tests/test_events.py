@@ -7,10 +7,19 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import MetaData, text
+from sqlalchemy import MetaData, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis.events import CloudEvent, EventKind, event_from_row, outbox_table, record_event
+from chassis.db import Database
+from chassis.events import (
+    CloudEvent,
+    EventKind,
+    event_from_row,
+    outbox,
+    outbox_table,
+    publish_again,
+    record_event,
+)
 from chassis.ids import new_id
 
 REQUESTED = "in.ubertruck.booking.requested.v1"
@@ -158,3 +167,26 @@ async def test_the_table_names_the_columns_that_the_database_has(session: AsyncS
         text("SELECT attname FROM pg_attribute WHERE attrelid = 'outbox'::regclass AND attnum > 0")
     )
     assert set(outbox_table(MetaData()).c.keys()) == set(columns)
+
+
+async def test_a_lost_bus_gets_the_last_day_again(
+    session: AsyncSession, rollback_database: Database
+) -> None:
+    newest = datetime(2026, 1, 2, 12, tzinfo=UTC)
+    times = [newest, newest - timedelta(hours=23), newest - timedelta(hours=25), None]
+    for published_at in times:
+        id = await record_event(
+            session,
+            source="/booking",
+            type=REQUESTED,
+            subject=new_id(),
+            tenant_id=None,
+            aggregate_version=1,
+            data=Payload(booking_id=new_id()),
+        )
+        await session.execute(
+            update(outbox).where(outbox.c.id == id).values(published_at=published_at)
+        )
+    await publish_again(rollback_database)
+    left = await session.scalars(select(outbox.c.published_at))
+    assert [time for time in left if time is not None] == [times[2]]

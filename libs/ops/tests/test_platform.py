@@ -97,6 +97,15 @@ def everything_is_ready(driver: Driver) -> None:
     assert set(json.loads(driver.do("status", "--json"))) == {"url", "memory", "processes"}
 
 
+def only_workers_know_the_bus(driver: Driver) -> None:
+    knowing = {
+        name
+        for name, row in driver.status().items()
+        if b"\0UBERTRUCK_BUS_URL=" in Path(f"/proc/{row['pid']}/environ").read_bytes()
+    }
+    assert knowing == {name for name in PROCESSES if name.endswith("-worker")}
+
+
 def a_shipper_books_and_cancels(driver: Driver) -> None:
     key = str(uuid4())
     booking = book(driver, key)
@@ -241,6 +250,7 @@ async def test_a_platform_from_its_first_start_to_its_end(driver: Driver, tmp_pa
     driver.up()
     it_shows_its_steps_and_figures(driver)
     everything_is_ready(driver)
+    only_workers_know_the_bus(driver)
     a_shipper_books_and_cancels(driver)
     each_demo_user_gets_a_token(driver)
     the_demo_can_be_pasted(driver)

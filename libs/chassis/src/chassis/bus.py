@@ -8,12 +8,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from chassis.errors import Unavailable
+from chassis.errors import PayloadTooLarge, Unavailable
 from chassis.events import CloudEvent
+
+# SNS takes 256 KiB with the attributes; every bus refuses what that one would.
+MAXIMUM_BYTES = 255 * 1024
 
 
 class BusUnavailable(Unavailable):
     """The bus doesn't answer."""
+
+
+class EventTooLarge(PayloadTooLarge):
+    """No bus takes this event, now or later; none of its batch was published."""
+
+    type = "event-too-large"
+    title = "Event too large for the bus"
+
+    def __init__(self, event: CloudEvent, size: int) -> None:
+        super().__init__(f"{event.type} {event.id} has {size} bytes of {MAXIMUM_BYTES} at most.")
+        self.event_id = event.id
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +47,10 @@ class Delivery:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Backlog:
-    """What waits in a queue: how many, those in hand included, and the age of the oldest."""
+    """What waits in a queue: how many, those in hand included, and the age of the oldest.
+
+    The age is 0 in an empty queue, and NaN where the bus doesn't tell it.
+    """
 
     waiting: int
     oldest_seconds: float
@@ -47,7 +64,10 @@ class Bus(Protocol):
         ...
 
     async def publish(self, events: Sequence[CloudEvent]) -> None:
-        """Return when all of them are kept durably. After an error some may be, and all may."""
+        """Return when all of them are kept durably. After an error some may be, and all may.
+
+        `EventTooLarge` is raised before anything is sent.
+        """
         ...
 
     async def receive(
@@ -60,7 +80,11 @@ class Bus(Protocol):
         ...
 
     async def acknowledge(self, queue: str, deliveries: Sequence[Delivery]) -> None:
-        """These are done with. A void receipt is no error: whoever holds the new one goes on."""
+        """These are done with. A void receipt is no error: whoever holds the new one goes on.
+
+        Whether a void receipt still ends the event is the bus's affair, since what it stands for is
+        done either way.
+        """
         ...
 
     async def release(self, queue: str, deliveries: Sequence[Delivery], *, delay: float) -> None:
@@ -70,3 +94,12 @@ class Bus(Protocol):
     async def backlog(self, queue: str) -> Backlog:
         """What waits there now, as well as the bus can tell."""
         ...
+
+
+def encode(events: Sequence[CloudEvent]) -> list[bytes]:
+    """The bodies of these events. Raises `EventTooLarge` at the first that no bus takes."""
+    bodies = [event.to_json() for event in events]
+    for event, body in zip(events, bodies, strict=True):
+        if len(body) > MAXIMUM_BYTES:
+            raise EventTooLarge(event, len(body))
+    return bodies

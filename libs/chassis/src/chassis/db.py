@@ -44,7 +44,7 @@ COMMAND_TIMEOUT_SECONDS = 15.0
 COLUMN_TYPES: dict[Any, Any] = {datetime: DateTime(timezone=True), uuid.UUID: Uuid()}
 
 # SQLSTATEs that pass by themselves: connections refused or ended, no room, deadlocks, long locks.
-_PASSING_STATES = ("08", "53", "57P", "40", "55P03")
+PASSING_STATES = ("08", "53", "57P", "40", "55P03")
 _SESSION_KEY = "chassis.session"
 
 
@@ -85,6 +85,16 @@ class Driver(Protocol):
 
     async def fetch(self, query: str, *values: object) -> Sequence[Mapping[Any, Any]]: ...
 
+    async def add_listener(
+        self, channel: str, callback: Callable[[object, int, str, str], None]
+    ) -> None:
+        """Call back with (connection, process id, channel, payload) at each NOTIFY."""
+        ...
+
+    def add_termination_listener(self, callback: Callable[[object], None]) -> None:
+        """Call back with the connection once it is closed, by whichever side."""
+        ...
+
 
 class Database:
     """One service's database as its runtime role sees it."""
@@ -100,9 +110,19 @@ class Database:
         self.engine = engine
 
     @classmethod
-    def connect(cls, url: str, *, name: str, pool_size: int = POOL_SIZE) -> "Database":
-        """A pool over `url` (`postgresql+asyncpg://…`). Connects at first use, not here."""
-        engine = _create_engine(url, name=name, pool_size=pool_size)
+    def connect(
+        cls,
+        url: str,
+        *,
+        name: str,
+        pool_size: int = POOL_SIZE,
+        settings: Mapping[str, str] | None = None,
+    ) -> "Database":
+        """A pool over `url` (`postgresql+asyncpg://…`). Connects at first use, not here.
+
+        `settings` are set at the server for every connection, besides those that all have.
+        """
+        engine = _create_engine(url, name=name, pool_size=pool_size, settings=settings or {})
         return cls(async_sessionmaker(engine, expire_on_commit=False), engine, engine.connect)
 
     @classmethod
@@ -173,7 +193,7 @@ def is_passing(error: Exception) -> bool:
     if error.connection_invalidated:
         return True
     state = cast("str | None", getattr(error.orig, "sqlstate", None))
-    return state is not None and state.startswith(_PASSING_STATES)
+    return state is not None and state.startswith(PASSING_STATES)
 
 
 async def open_session(request: Request) -> AsyncSession:
@@ -194,7 +214,9 @@ async def open_session(request: Request) -> AsyncSession:
 Session = Annotated[AsyncSession, Depends(open_session, scope="function")]
 
 
-def _create_engine(url: str, *, name: str, pool_size: int) -> AsyncEngine:
+def _create_engine(
+    url: str, *, name: str, pool_size: int, settings: Mapping[str, str]
+) -> AsyncEngine:
     dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
     async def connect() -> Any:
@@ -210,6 +232,7 @@ def _create_engine(url: str, *, name: str, pool_size: int) -> AsyncEngine:
                     "lock_timeout": "5s",
                     "idle_in_transaction_session_timeout": "30s",
                     "TimeZone": "UTC",
+                    **settings,
                 },
             )
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:

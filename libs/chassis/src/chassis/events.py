@@ -6,7 +6,7 @@ event exists exactly when its change does. Publishing is another process's work.
 
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
@@ -21,14 +21,20 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    func,
     insert,
+    select,
     text,
+    update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from chassis.db import Database
 from chassis.ids import new_id
 from chassis.telemetry import current_traceparent
+
+AGAIN = timedelta(days=1)
 
 
 def _to_utc(moment: datetime) -> datetime:
@@ -214,3 +220,17 @@ def event_from_row(row: Mapping[str, Any] | RowMapping) -> CloudEvent:
         traceparent=row["traceparent"],
         data=row["data"],
     )
+
+
+async def publish_again(database: Database) -> None:
+    """Let the relay publish the outbox's last day once more: the bus lost what was waiting there.
+
+    Consumers drop what they have handled. The day is that before the last event published, since
+    a backup may be old.
+    """
+    published = outbox.c.published_at
+    newest = select(func.max(published)).scalar_subquery()
+    async with database.begin() as session:
+        await session.execute(
+            update(outbox).where(published >= newest - AGAIN).values(published_at=None)
+        )

@@ -33,6 +33,18 @@ class ServiceSettings(BaseSettings):
     config_url: str = "http://config-service.ubertruck.local:8080"
     client_id: str = Field(default="", description="This service's own client at auth-service")
     client_secret_file: Path | None = None
+    bus: Literal["postgres", "aws"] = "postgres"
+    bus_url: SecretStr | None = Field(
+        default=None, description="postgresql+asyncpg://… of the bus's runtime role; for workers"
+    )
+    bus_topic_arn: str | None = Field(
+        default=None, description="The SNS topic of all events, if the bus is aws"
+    )
+    bus_queue_prefix: str = Field(
+        default="ubertruck-",
+        pattern=r"^[A-Za-z0-9_-]{0,40}$",
+        description="What names of SQS queues begin with; one an environment",
+    )
     trusted_proxies: int = Field(
         default=1, ge=0, description="How many proxies of ours stand before this process"
     )

@@ -1,4 +1,4 @@
-"""Makes the services' roles and databases and migrates them: `python -m ops.prepare STATE PORT`.
+"""Makes all roles and databases and migrates them: `python -m ops.prepare STATE PORT`.
 
 A process of its own, so that the supervisor needn't carry the libraries of migrations. When it
 fails, its last line says why in one sentence.
@@ -16,41 +16,41 @@ from sqlalchemy.engine import make_url
 from chassis.migrations import alembic_config, upgrade
 from chassis.provisioning import administrate, provision
 from ops import database
-from ops.services import SERVICES, Layout
+from ops.services import DATABASES, Layout, roles_of
 from ops.state import StateFolder
 
 
 async def prepare(folder: StateFolder, port: int) -> None:
-    """Bring every service's roles, database and tables up to date; twice is no error."""
+    """Bring every database, its roles and its tables up to date; twice is no error."""
     superuser = database.server_of(folder, port).superuser_url()
     passwords = Layout.of(folder, {}).credentials.database
-    for service in SERVICES:
-        migrator, runtime = service.database_roles
+    for name in DATABASES:
+        migrator, runtime = roles_of(name)
         await provision(
             superuser,
-            service.name,
+            name,
             migrator_password=passwords[migrator],
             runtime_password=passwords[runtime],
         )
         # Code that is rolled back meets a schema that later code migrated, and may still be served
         # by it: the service itself looks.
-        if not await _is_newer(superuser, service.name):
+        if not await _is_newer(superuser, name):
             url = make_url(superuser).set(
-                database=service.name,
+                database=name,
                 username=migrator,
                 password=passwords[migrator],
             )
-            await upgrade(service.name, url.render_as_string(hide_password=False))
+            await upgrade(name, url.render_as_string(hide_password=False))
 
 
-async def _is_newer(superuser: str, service: str) -> bool:
+async def _is_newer(superuser: str, name: str) -> bool:
     """Whether the database stands at a revision that these migrations don't know."""
-    async with administrate(superuser, database=service) as server:
+    async with administrate(superuser, database=name) as server:
         if not await server.scalar(text("SELECT to_regclass('alembic_version')::text")):
             return False
         revision = str(await server.scalar(text("SELECT version_num FROM alembic_version")))
     try:
-        ScriptDirectory.from_config(alembic_config(service)).get_revision(revision)
+        ScriptDirectory.from_config(alembic_config(name)).get_revision(revision)
     except CommandError:
         return True
     return False

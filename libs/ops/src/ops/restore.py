@@ -9,6 +9,7 @@ import asyncio
 from pathlib import Path
 
 from chassis.db import Database
+from chassis.events import publish_again
 from chassis.provisioning import provision
 from chassis.sealer import note_restore
 from ops import archive, audit, database, stale
@@ -54,7 +55,7 @@ async def _build(site: StateFolder, source: Path, present: StateFolder) -> None:
             await _make_database(layout, service, server.superuser_url())
             dump = unpacked / DATABASES / f"{service.name}.dump"
             run_tool(server, "pg_restore", "--exit-on-error", f"--dbname={service.name}", str(dump))
-            await _set_anchor(layout, service, unpacked, present)
+            await _settle(layout, service, unpacked, present)
 
 
 def _require_whole(source: Path, members: list[str]) -> None:
@@ -70,10 +71,11 @@ async def _make_database(layout: Layout, service: Service, superuser: str) -> No
     await provision(superuser, service.name, migrator_password=migrator, runtime_password=runtime)
 
 
-async def _set_anchor(
-    layout: Layout, service: Service, unpacked: Path, present: StateFolder
-) -> None:
-    """Keep the longer anchor of the same audit, and note that the database went back."""
+async def _settle(layout: Layout, service: Service, unpacked: Path, present: StateFolder) -> None:
+    """Keep the longer anchor of the same audit, and note that the database went back.
+
+    The bus starts empty, so what was published of late is published again.
+    """
     name = f"audit-anchor-{service.name}.log"
     ours = _content(present.service(service.name) / name)
     theirs = _content(unpacked / ANCHORS / service.name / name)
@@ -82,6 +84,7 @@ async def _set_anchor(
     database = Database.connect(layout.database_url(service), name="restore", pool_size=1)
     try:
         await note_restore(database, audit.anchor_of(layout, service))
+        await publish_again(database)
     finally:
         await database.dispose()
 

@@ -27,6 +27,11 @@ DRAIN_SECONDS = 8.0
 GRACE = 10.0
 
 
+def roles_of(database: str) -> tuple[str, str]:
+    """The role that owns a database's tables, and the one that processes log in as."""
+    return (f"{database}_migrator", f"{database}_runtime")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Service:
     """One service: `name` is that of its database and processes, `package` what is run.
@@ -52,7 +57,7 @@ class Service:
     @property
     def database_roles(self) -> tuple[str, str]:
         """The role that owns the tables, and the one that the processes log in as."""
-        return (f"{self.name}_migrator", f"{self.name}_runtime")
+        return roles_of(self.name)
 
     @property
     def processes(self) -> tuple[str, str]:
@@ -66,6 +71,9 @@ SERVICES = (
     Service(name="booking", package="booking", title="Booking", client="booking"),
 )
 AUTH, CONFIG, BOOKING = SERVICES
+# The event bus is a database without a service: every worker uses it.
+BUS = "bus"
+DATABASES = (*(service.name for service in SERVICES), BUS)
 
 
 def health_port(process: str) -> str:
@@ -91,7 +99,7 @@ class Layout:
     @classmethod
     def of(cls, folder: StateFolder, ports: Mapping[str, int]) -> "Layout":
         """The layout over a state folder, whose secrets are made if need be."""
-        roles = [role for service in SERVICES for role in service.database_roles]
+        roles = [role for database in DATABASES for role in roles_of(database)]
         clients = [service.client for service in SERVICES if service.client is not None]
         return cls(
             folder=folder, ports=ports, credentials=ensure(folder, roles=roles, clients=clients)
@@ -164,9 +172,10 @@ class Layout:
         ports = {"UBERTRUCK_HEALTH_PORT": str(health)}
         if port is not None:
             ports["UBERTRUCK_PORT"] = str(port)
+        bus = {"UBERTRUCK_BUS_URL": self._url_of(BUS)} if kind == "worker" else {}
         return Spec(
             name=name,
-            launch=launcher(replace(command, env={**command.env, **ports})),
+            launch=launcher(replace(command, env={**command.env, **ports, **bus})),
             log=command.log,
             ready=answers_ok(health, "/readyz"),
             port=port,
@@ -175,10 +184,13 @@ class Layout:
 
     def database_url(self, service: Service) -> str:
         """`postgresql+asyncpg://…` of the service's runtime role."""
-        role = service.database_roles[1]
+        return self._url_of(service.name)
+
+    def _url_of(self, database: str) -> str:
+        role = roles_of(database)[1]
         password = quote(self.credentials.database[role])
         where = f"{LOOPBACK}:{self.ports['postgres']}"
-        return f"postgresql+asyncpg://{role}:{password}@{where}/{service.name}"
+        return f"postgresql+asyncpg://{role}:{password}@{where}/{database}"
 
 
 def _addresses_of_this_machine() -> list[str]:
