@@ -14,7 +14,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import count, islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import boto3
 from botocore.config import Config
@@ -61,8 +61,10 @@ class AwsBus:
         self._topic = topic_arn
         self._prefix = queue_prefix
         region = topic_arn.split(":")[3]
-        self._sns: SNSClient = boto3.client("sns", region_name=region, config=_CONFIG)
-        self._sqs: SQSClient = boto3.client("sqs", region_name=region, config=_CONFIG)
+        # Of boto3's hundreds of clients only these two have annotations here.
+        connect = cast(Any, boto3).client
+        self._sns: SNSClient = connect("sns", region_name=region, config=_CONFIG)
+        self._sqs: SQSClient = connect("sqs", region_name=region, config=_CONFIG)
         self._calls = ThreadPoolExecutor(CALL_THREADS, "bus-call")
         self._polls = ThreadPoolExecutor(POLL_THREADS, "bus-poll")
         self._urls: dict[str, str] = {}
@@ -143,8 +145,11 @@ class AwsBus:
         url = await self._url(queue)
         call = partial(self._sqs.get_queue_attributes, QueueUrl=url, AttributeNames=["All"])
         attributes = (await _run(self._calls, call))["Attributes"]
-        kinds = ("", "NotVisible", "Delayed")
-        waiting = sum(int(attributes[f"ApproximateNumberOfMessages{kind}"]) for kind in kinds)
+        waiting = (
+            int(attributes["ApproximateNumberOfMessages"])
+            + int(attributes["ApproximateNumberOfMessagesNotVisible"])
+            + int(attributes["ApproximateNumberOfMessagesDelayed"])
+        )
         return Backlog(waiting=waiting, oldest_seconds=math.nan if waiting else 0)
 
     async def _url(self, queue: str) -> str:

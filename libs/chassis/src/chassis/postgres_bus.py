@@ -10,7 +10,7 @@ import contextlib
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, cast
 
 import asyncpg
 
@@ -28,12 +28,9 @@ _DRIVER_ERRORS = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError)
 
 # Plans are kept. The first are made over empty tables, where reading everything is cheapest, and
 # would stay so with 100 000 rows; what is off here leaves only the indexes to choose.
-PLANNING: Final = {
-    "enable_seqscan": "off",
-    "enable_bitmapscan": "off",
-    "enable_sort": "off",
-    "jit": "off",
-}
+PLANNING: Final = dict.fromkeys(
+    ("enable_seqscan", "enable_bitmapscan", "enable_sort", "jit"), "off"
+)
 
 _DECLARE: Final = """
     WITH made AS (INSERT INTO queues (name) VALUES ($1) ON CONFLICT DO NOTHING),
@@ -166,7 +163,7 @@ class PostgresBus:
         except (DatabaseUnavailable, OSError) as error:
             raise BusUnavailable from error
         except asyncpg.PostgresError as error:
-            if (error.sqlstate or "").startswith(PASSING_STATES):
+            if cast(str, getattr(error, "sqlstate", "")).startswith(PASSING_STATES):
                 raise BusUnavailable from error
             raise
 
@@ -185,17 +182,16 @@ class PostgresBus:
         connection.add_termination_listener(lambda _connection: lost.set())
         try:
             await connection.add_listener(CHANNEL, self._notify)
-            for queue in tuple(self._notices):
-                self._wake(queue)
+            # Whatever came before wasn't heard.
+            for notice in self._notices.values():
+                notice.set()
+            self._notices.clear()
             await lost.wait()
         finally:
             # One that listens mustn't go back to the pool.
             connection.terminate()
 
     def _notify(self, _connection: object, _process: int, _channel: str, queue: str) -> None:
-        self._wake(queue)
-
-    def _wake(self, queue: str) -> None:
         notice = self._notices.pop(queue, None)
         if notice is not None:
             notice.set()

@@ -2,7 +2,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 import pytest
@@ -74,14 +74,14 @@ def aws_url(aws_server: ThreadedMotoServer) -> str:
 
 @pytest.fixture(scope="session")
 def sns(aws_url: str) -> Iterator["SNSClient"]:
-    client = boto3.client("sns", region_name=REGION, endpoint_url=aws_url)
+    client = cast(Any, boto3).client("sns", region_name=REGION, endpoint_url=aws_url)
     yield client
     client.close()
 
 
 @pytest.fixture(scope="session")
 def sqs(aws_url: str) -> Iterator["SQSClient"]:
-    client = boto3.client("sqs", region_name=REGION, endpoint_url=aws_url)
+    client = cast(Any, boto3).client("sqs", region_name=REGION, endpoint_url=aws_url)
     yield client
     client.close()
 

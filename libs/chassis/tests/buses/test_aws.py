@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_sns import SNSClient
     from types_boto3_sns.type_defs import PublishBatchRequestEntryTypeDef
     from types_boto3_sqs import SQSClient
+    from types_boto3_sqs.type_defs import BatchResultErrorEntryTypeDef
 
 Q = "tracking"
 
@@ -97,7 +98,11 @@ async def test_the_age_is_not_known(bus: Bus) -> None:
 
 def test_what_failed_of_a_batch_is_told() -> None:
     require_whole([])
-    failed = {"Id": "1", "Code": "InternalError", "SenderFault": False}
+    failed: BatchResultErrorEntryTypeDef = {
+        "Id": "1",
+        "Code": "InternalError",
+        "SenderFault": False,
+    }
     with pytest.raises(BusUnavailable, match=r"2 entries .* InternalError"):
         require_whole([failed, failed])
 

@@ -66,10 +66,14 @@ async def test_a_notice_wakes_at_once_and_polling_does_without(
 
 async def test_a_batch_sends_one_notice_a_queue(bus: Bus, bus_database: TestDatabase) -> None:
     notices: list[str] = []
+
+    def hear(_connection: object, _process: int, _channel: str, queue: str) -> None:
+        notices.append(queue)
+
     await bus.declare("payment", frozenset({LOADED}))
     database = Database.connect(bus_database.url, name="ears")
     async with database.driver() as connection:
-        await connection.add_listener(CHANNEL, lambda *notice: notices.append(notice[-1]))
+        await connection.add_listener(CHANNEL, hear)
         await bus.publish([event() for _ in range(50)])
         await connection.fetch("SELECT 1")
         connection.terminate()
@@ -101,7 +105,7 @@ async def test_a_restart_of_the_server_in_the_middle(postgres_server: EmbeddedPo
         await bus.declare(Q, frozenset({LOADED}))
         await bus.publish([event() for _ in range(20)])
         held = await take(bus, Q, limit=5, visibility=1)
-        await asyncio.to_thread(postgres_server.stop, "immediate")
+        await asyncio.to_thread(postgres_server.stop)
         with pytest.raises(BusUnavailable):
             await bus.publish([event()])
         await asyncio.to_thread(postgres_server.start)
