@@ -28,7 +28,7 @@ _DRIVER_ERRORS = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError)
 
 # Plans are kept. The first are made over empty tables, where reading everything is cheapest, and
 # would stay so with 100 000 rows; what is off here leaves only the indexes to choose.
-PLANNING: Final = dict.fromkeys(
+PLANNING: Final[dict[str, str]] = dict.fromkeys(
     ("enable_seqscan", "enable_bitmapscan", "enable_sort", "jit"), "off"
 )
 

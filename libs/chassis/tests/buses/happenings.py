@@ -1,5 +1,6 @@
 """Events for tests of the buses."""
 
+import asyncio
 from datetime import UTC, datetime
 
 from chassis.bus import Bus, Delivery
@@ -34,3 +35,15 @@ async def take(
 
 async def nothing_in(bus: Bus, queue: str) -> bool:
     return not await take(bus, queue, wait=0)
+
+
+async def drain(*consumers: Bus, queue: str = "tracking") -> list[Delivery]:
+    """What these find when they take at once, until nothing is left for any."""
+
+    async def take_all(bus: Bus) -> list[Delivery]:
+        found: list[Delivery] = []
+        while part := await take(bus, queue, limit=7, wait=0):
+            found += part
+        return found
+
+    return [one for part in await asyncio.gather(*map(take_all, consumers)) for one in part]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chassis.aws_bus import BATCH_BYTES, ENTRIES, by_size, require_whole
@@ -107,6 +107,7 @@ def test_what_failed_of_a_batch_is_told() -> None:
         require_whole([failed, failed])
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(min_value=0, max_value=255 * 1024), max_size=40))
 def test_batches_keep_the_order_and_fit(sizes: list[int]) -> None:
     entries: list[PublishBatchRequestEntryTypeDef] = [

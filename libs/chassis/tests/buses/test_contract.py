@@ -9,7 +9,7 @@ import pytest
 from chassis.bus import MAXIMUM_BYTES, Bus, BusUnavailable, Delivery, EventTooLarge
 from chassis.events import CloudEvent
 
-from .happenings import CLOSED, LOADED, event, ids, nothing_in, take
+from .happenings import CLOSED, LOADED, drain, event, ids, nothing_in, take
 from .places import Place
 
 Q = "tracking"
@@ -105,14 +105,13 @@ class TestReceive:
         async with asyncio.timeout(3):
             assert len(await waiting) == 1
 
-    async def test_consumers_at_once_get_different_ones(self, place: Place, bus: Bus) -> None:
-        published = [event(n=n) for n in range(80)]
+    async def test_consumers_at_once_leave_nothing_behind(self, place: Place, bus: Bus) -> None:
+        published = [event(n=n) for n in range(40)]
         await bus.publish(published)
         async with place.connect() as second:
-            everything = await asyncio.gather(*(_drain(one) for one in (bus, bus, second, second)))
-        found = [one for part in everything for one in part]
-        assert sorted(ids(found)) == sorted(str(one.id) for one in published)
-        assert {delivery.attempt for delivery in found} == {1}
+            found = await drain(bus, bus, second, second)
+        # SQS may hand out one to two at once, and its stand-in does.
+        assert {*ids(found)} == {str(one.id) for one in published}
 
     async def test_nonsense_is_handed_out_like_anything_else(self, place: Place, bus: Bus) -> None:
         await place.put(Q, b"<lorry>")
@@ -207,10 +206,3 @@ async def test_a_bus_that_is_away_says_so_and_works_again_when_it_is_back(
     both = await take(bus, Q)
     while len(both) < 2:
         both += await take(bus, Q, wait=10)
-
-
-async def _drain(bus: Bus) -> list[Delivery]:
-    found: list[Delivery] = []
-    while part := await take(bus, Q, limit=7, wait=0):
-        found += part
-    return found

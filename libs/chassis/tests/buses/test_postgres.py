@@ -17,7 +17,7 @@ from chassis.postgres_bus import CHANNEL, PLANNING, POLL_SECONDS, RECEIVE, Postg
 from chassis.provisioning import administrate, provision
 from chassis.testing.databases import PASSWORD, TestDatabase
 
-from .happenings import LOADED, event, nothing_in, take
+from .happenings import LOADED, drain, event, ids, nothing_in, take
 
 Q = "tracking"
 
@@ -44,6 +44,15 @@ async def test_a_void_receipt_does_nothing(bus: Bus) -> None:
     assert await nothing_in(bus, Q)
     [again] = await take(bus, Q)
     assert again.attempt == held.attempt + 1
+
+
+async def test_consumers_at_once_get_different_ones(bus: Bus, bus_database: TestDatabase) -> None:
+    published = [event() for _ in range(1000)]
+    await bus.publish(published)
+    async with PostgresBus.connect(bus_database.url, name="test-second") as second:
+        found = await drain(bus, second, bus, second)
+    assert sorted(ids(found)) == sorted(str(one.id) for one in published)
+    assert {delivery.attempt for delivery in found} == {1}
 
 
 async def test_a_notice_wakes_at_once_and_polling_does_without(
