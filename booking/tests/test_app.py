@@ -114,6 +114,7 @@ def test_prints_its_openapi(capsys: pytest.CaptureFixture[str]) -> None:
         "/v1/booking/{booking_id}",
         "/v1/booking/{booking_id}/cancel",
         "/v1/trucks/{truck_id}/documents/{kind}",
+        "/v1/pricing/dry-run",
         *FLEET_PATHS,
     }
 

@@ -28,7 +28,7 @@ async def test_it_holds_for_long(case: Case, shipper: Caller) -> None:
 
 async def check(case: Case, shipper: Caller) -> None:
     # Somebody who may send all of it.
-    caller = shipper.another(*SHIPPER, *FLEET)
+    caller = shipper.another(*SHIPPER, *FLEET, "config:approve:all")
     await aim(case, caller)
     case.validate_response(await send(case, caller.client, headers=caller.headers))
 

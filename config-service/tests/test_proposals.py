@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.idempotency import idempotency_records
 from chassis.testing.issuer import Issuer
+from config_service.addresses import Address
 from config_service.models import Base, ConfigurationAudit
 from config_service.service import proposing
 
@@ -102,6 +103,24 @@ async def test_proposal_shows_the_change_beside_what_it_replaces(
     assert (shown["data"], shown["base_data"], shown["base_version"]) == (NEW, OLD, "1")
     assert (shown["action"], shown["state"], shown["author"]) == ("put", "open", author.user_id)
     assert shown["approved_by"] is None
+
+
+async def test_proposal_of_prices_says_where_its_effect_is_told(
+    author: Person, approver: Person
+) -> None:
+    prices = Address("booking", "production", "pricing")
+    await in_production(author, approver, pricing(), prices)
+    shown = {
+        action: (await author.propose(address, wish)).json()["dry_run"]
+        for action, address, wish in (
+            ("put", prices, to_put(pricing(base_rate=200))),
+            ("rollback", prices, to_roll_back(1)),
+            ("delete", prices, to_delete()),
+            ("other", PRODUCTION, to_put(NEW)),
+        )
+    }
+    dry_run = "/v1/pricing/dry-run"
+    assert shown == {"put": dry_run, "rollback": dry_run, "delete": None, "other": None}
 
 
 async def test_state_of_a_proposal(author: Person, approver: Person) -> None:

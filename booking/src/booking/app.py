@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from booking.cancellation import CANCELLATION, CancellationTerms
 from booking.distance import GreatCircle
+from booking.dry_run_endpoints import router as dry_run
 from booking.endpoints import Offer, hot, router
 from booking.expiry import Expiry, Patience
 from booking.fleets.driver_endpoints import router as drivers
@@ -59,7 +60,7 @@ def create_app(
         description="Quotes and bookings of bulk freight. Money is in paise.",
         settings=own,
         database=database,
-        routers=[router, hot, trucks, drivers],
+        routers=[router, hot, trucks, drivers, dry_run],
         open_scopes=OPEN_SCOPES,
         keys=keys,
         resources=resources,

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Protocol
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from booking.distance import Distance, Point
 from booking.errors import MaterialNotPriced, SamePlace
@@ -31,7 +31,7 @@ def decimal_of_number(value: object) -> object:
     return value
 
 
-Number = Annotated[Decimal, BeforeValidator(decimal_of_number)]
+Number = Annotated[Decimal, BeforeValidator(decimal_of_number), WithJsonSchema({"type": "number"})]
 Multiplier = Annotated[Number, Field(ge=1, le=3)]
 
 
@@ -112,12 +112,20 @@ class Tariff:
     @classmethod
     def of(cls, configuration: Configuration) -> "Tariff":
         """Raises `ValidationError` or `BadCondition`: config-service refuses to keep such."""
-        config = PricingConfig.model_validate(configuration.data)
+        return cls.made(
+            PricingConfig.model_validate(configuration.data),
+            version=configuration.version,
+            checksum=configuration.checksum,
+        )
+
+    @classmethod
+    def made(cls, config: PricingConfig, *, version: int, checksum: str) -> "Tariff":
+        """Raises `BadCondition`."""
         surge = config.surge_config
         triggers = [compile_trigger(t.condition, t.multiplier) for t in surge.triggers]
         return cls(
-            version=configuration.version,
-            checksum=configuration.checksum,
+            version=version,
+            checksum=checksum,
             rates={
                 material: Rates(
                     base=config.base_rate, distance=config.distance_rate, material=factor
@@ -158,6 +166,21 @@ class Tariff:
             surge_multiplier=surge.multiplier,
         )
         return Price(paise=paise, basis=basis)
+
+    def reprice(self, basis: PriceBasis) -> int | None:
+        """What goods that were priced before would cost by this, in paise; None without a rate.
+
+        Distance and surge inputs are those of then. Raises `ConditionFailed`.
+        """
+        rates = self.rates.get(basis.surge.inputs.material)
+        if rates is None:
+            return None
+        return price_paise(
+            quantity_mt=basis.quantity_mt,
+            distance_m=basis.distance_m,
+            rates=rates,
+            surge_multiplier=self.surge.apply(basis.surge.inputs).multiplier,
+        )
 
     def _surge(self, freight: Freight, distance_m: int, at: datetime) -> SurgeBasis:
         inputs = surge_inputs(

@@ -18,6 +18,7 @@ from config_service.addresses import Address, ServiceName
 from config_service.documents import Document, JsonObject, child, read_document
 from config_service.errors import InvalidConfiguration
 from config_service.pricing import precision_faults, pricing_faults
+from contracts.pricing import DRY_RUN_PATH
 
 Rule = Callable[[JsonObject], Iterable[FieldError]]
 
@@ -58,6 +59,11 @@ def validated(address: Address, data: JsonObject) -> Document:
             if faults:
                 raise InvalidConfiguration(faults)
     return document
+
+
+def dry_run_path(address: Address) -> str | None:
+    """Where content for this address can be tried on the past, if its service does that."""
+    return DRY_RUN_PATH if (address.service, address.path) == ("booking", "pricing") else None
 
 
 def _registration(service: ServiceName, pattern: str, file: str, *rules: Rule) -> Registration:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from config_service.approvals import state_of
 from config_service.models import ConfigurationDeletion, ConfigurationVersion
+from config_service.registry import dry_run_path
 from config_service.schemas import Configuration, Deletion, HistoryEntry, ProposalOut
 from config_service.service.proposing import Shown
 from config_service.service.reading import Content, Past
@@ -62,6 +63,7 @@ def proposal_of(shown: Shown) -> ProposalOut:
         created_at=proposal.created_at,
         expires_at=proposal.expires_at,
         approved_by=proposal.approved_by,
+        dry_run=None if proposal.proposed_data is None else dry_run_path(proposal.address),
     )
 
 

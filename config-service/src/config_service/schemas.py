@@ -142,6 +142,11 @@ class ProposalOut(BaseModel):
     created_at: datetime
     expires_at: datetime = Field(description="Until when it can be approved")
     approved_by: str | None
+    dry_run: str | None = Field(
+        description='Path to POST `{"data": …}` to, for what the new content would change;'
+        " null where nothing can tell",
+        examples=["/v1/pricing/dry-run"],
+    )
 
 
 class ApprovalOut(BaseModel):

@@ -48,7 +48,13 @@ def test_bookings_of_one_client_are_limited(layout: Layout) -> None:
 def test_what_booking_serves_goes_to_booking(layout: Layout) -> None:
     routes = edge.describe(layout).routes
     prefixes = {route.prefix for route in routes if route.upstream == BOOKING.name} - {None}
-    assert prefixes == {"/v1/booking", "/v1/quotes", "/v1/trucks", "/v1/drivers"}
+    assert prefixes == {
+        "/v1/booking",
+        "/v1/quotes",
+        "/v1/pricing",
+        "/v1/trucks",
+        "/v1/drivers",
+    }
 
 
 def test_a_deep_folder_does_without_the_admin_socket(tmp_path: Path) -> None:

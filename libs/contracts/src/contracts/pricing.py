@@ -31,3 +31,6 @@ SURGE_OPERATORS: Final = frozenset(
 
 MAX_CONDITION_LENGTH: Final = 500
 MAX_TRIGGERS: Final = 50
+
+# Where booking tries a pricing configuration on past bookings, `{"data": ...}`.
+DRY_RUN_PATH: Final = "/v1/pricing/dry-run"
