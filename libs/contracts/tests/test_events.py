@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from contracts.catalogue import EVENTS, as_markdown
 from contracts.events import Event, EventData
 from contracts.schemas import example_of, expanded, schema_of
 
+ROOT = Path(__file__).parents[3]
 MODULES = (booking, trips, fleet, positions, payment)
 NAME = re.compile(r"in\.ubertruck\.[a-z]+\.[a-z]+(_[a-z]+)*\.v[1-9]")
 
@@ -43,6 +45,16 @@ def test_each_type_and_each_model_stands_in_the_catalogue_once() -> None:
     assert sorted(named) == sorted(event.type for event in listed) == sorted(EVENTS)
     assert {event.data for event in listed} == set(leaves(EventData))
     assert len({event.data.__name__ for event in listed}) == len(listed)
+
+
+def test_services_take_types_from_here() -> None:
+    spelled = [
+        path
+        for service in ("auth-service", "booking", "config-service")
+        for path in (ROOT / service / "src").rglob("*.py")
+        if re.search(r"in\.ubertruck\.[a-z_.]+\.v\d", path.read_text())
+    ]
+    assert spelled == []
 
 
 @every_event
