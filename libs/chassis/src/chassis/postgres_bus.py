@@ -24,7 +24,9 @@ CHANNEL = "bus"
 # For what no NOTIFY tells of: time-outs, delays, and notices that were lost with a connection.
 POLL_SECONDS = 0.5
 RECONNECT_SECONDS = 0.5
-_DRIVER_ERRORS = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError)
+_DRIVER_ERRORS = (
+    OSError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError,
+)  # fmt: skip
 
 # Plans are kept. The first are made over empty tables, where reading everything is cheapest, and
 # would stay so with 100 000 rows; what is off here leaves only the indexes to choose.
@@ -155,6 +157,10 @@ class PostgresBus:
             async with self._database.driver() as connection:
                 try:
                     yield connection
+                except asyncpg.InternalClientError as error:
+                    # The server ended the connection just when asyncpg began to use it.
+                    connection.terminate()
+                    raise BusUnavailable from error
                 except asyncpg.InterfaceError as error:
                     # Also what asyncpg says to values of a wrong type, which no other try mends.
                     if connection.is_closed():

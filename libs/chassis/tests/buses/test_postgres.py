@@ -1,6 +1,7 @@
 """What the bus in Postgres does besides the contract."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -20,6 +21,10 @@ from chassis.testing.databases import PASSWORD, TestDatabase
 from .happenings import LOADED, drain, event, ids, nothing_in, take
 
 Q = "tracking"
+KILL = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 
 
 @pytest.fixture
@@ -53,6 +58,17 @@ async def test_consumers_at_once_get_different_ones(bus: Bus, bus_database: Test
         found = await drain(bus, second, bus, second)
     assert sorted(ids(found)) == sorted(str(one.id) for one in published)
     assert {delivery.attempt for delivery in found} == {1}
+
+
+async def test_what_somebody_is_working_on_is_passed_over(
+    bus: Bus, bus_database: TestDatabase
+) -> None:
+    await bus.publish([event() for _ in range(3)])
+    async with superuser(bus_database) as server:
+        await server.exec_driver_sql("BEGIN")
+        await server.exec_driver_sql("SELECT FROM messages ORDER BY visible_at LIMIT 1 FOR UPDATE")
+        async with asyncio.timeout(3):
+            assert len(await take(bus, Q)) == 2
 
 
 async def test_a_notice_wakes_at_once_and_polling_does_without(
@@ -95,13 +111,43 @@ async def test_connections_that_die_come_back(bus: Bus, bus_database: TestDataba
     waiting = asyncio.create_task(take(bus, Q, wait=10))
     await asyncio.sleep(0.05)
     async with superuser(bus_database) as server:
-        await server.exec_driver_sql(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+        await server.exec_driver_sql(KILL)
     await _listening(bus_database)
     await bus.publish([event()])
     assert len(await waiting) == 1
+
+
+async def test_connections_killed_at_any_moment_lose_nothing(
+    bus: Bus, bus_database: TestDatabase
+) -> None:
+    published: set[str] = set()
+    seen: set[str] = set()
+    storm = asyncio.Event()
+
+    async def publish() -> None:
+        while not storm.is_set():
+            batch = [event() for _ in range(20)]
+            with contextlib.suppress(BusUnavailable):
+                await bus.publish(batch)
+                published.update(str(one.id) for one in batch)
+
+    async def consume() -> None:
+        while not (storm.is_set() and seen >= published):
+            with contextlib.suppress(BusUnavailable):
+                found = await take(bus, Q, limit=50, wait=0.1, visibility=0.5)
+                seen.update(ids(found))
+                await bus.acknowledge(Q, found)
+
+    async def kill() -> None:
+        async with superuser(bus_database) as server:
+            for _ in range(12):
+                await asyncio.sleep(0.1)
+                await server.exec_driver_sql(KILL)
+        storm.set()
+
+    async with asyncio.timeout(20):
+        await asyncio.gather(kill(), publish(), publish(), consume(), consume())
+    assert len(published) > 100
 
 
 async def test_a_restart_of_the_server_in_the_middle(postgres_server: EmbeddedPostgres) -> None:
