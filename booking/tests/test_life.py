@@ -312,4 +312,4 @@ def test_a_booking_s_life(shared_database: TestDatabase) -> None:
 
 @pytest.mark.nightly
 def test_many_lives(shared_database: TestDatabase) -> None:
-    live(shared_database, examples=500, steps=50)
+    live(shared_database, examples=200, steps=50)
