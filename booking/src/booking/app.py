@@ -1,7 +1,10 @@
 """The one place where booking is put together."""
 
+import hmac
+import secrets
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
@@ -18,6 +21,11 @@ from booking.models import BOOKINGS
 from booking.service import Pricer
 from booking.settings import booking_settings
 from booking.tariff import PRICING, ConfigSource, Tariffs
+from booking.trips.access import Road
+from booking.trips.endpoints import codes as trip_codes
+from booking.trips.endpoints import router as trip_steps
+from booking.trips.read_endpoints import router as trips
+from booking.trips.rules import TripRules
 from chassis.app import Resource
 from chassis.app import create_app as assemble
 from chassis.audit_anchor import FileAnchor
@@ -60,7 +68,7 @@ def create_app(
         description="Quotes and bookings of bulk freight. Money is in paise.",
         settings=own,
         database=database,
-        routers=[router, hot, trucks, drivers, dry_run],
+        routers=[router, hot, trucks, drivers, dry_run, trips, trip_steps, trip_codes],
         open_scopes=OPEN_SCOPES,
         keys=keys,
         resources=resources,
@@ -71,6 +79,7 @@ def create_app(
         quote_validity=timedelta(minutes=own.quote_minutes),
         commits=commits,
     )
+    app.state.road = Road(rules=TripRules(), code_key=code_key(own.client_secret_file))
     return app
 
 
@@ -94,6 +103,16 @@ def create_jobs(settings: ServiceSettings, database: Database) -> Sequence[Job]:
         Job(name="expire-bookings", interval=EXPIRY_SECONDS, run=Expiry(database, patience).run),
         Job(name="expired-documents", interval=DOCUMENTS_SECONDS, run=expired_documents),
     ]
+
+
+def code_key(secret: Path | None) -> bytes:
+    """The key of one-time codes, from this service's own secret, which all its processes share.
+
+    Without one, as in tests, codes are good for this process only.
+    """
+    if secret is None:
+        return secrets.token_bytes(32)
+    return hmac.digest(secret.read_bytes().strip(), b"ubertruck one-time codes of trips", "sha256")
 
 
 def _config_client(settings: ServiceSettings) -> ConfigClient:

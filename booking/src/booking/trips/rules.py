@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from booking.tariff import decimal_of_number
+from booking.trips.transit_pass import PASS_RULES, PassRule
 from contracts.booking import Material
 
 Percent = Annotated[Decimal, BeforeValidator(decimal_of_number), Field(ge=0, le=100)]
@@ -41,8 +42,10 @@ class WeightRules(_Part):
 
 
 class TripRules(_Part):
-    """The configuration `trips`."""
+    """The rules of the road. `km_per_day` is what a loaded truck makes, its rests included."""
 
     weights: WeightRules = WeightRules()
+    km_per_day: Annotated[int, Field(ge=50, le=2000)] = 350
     shortage_tolerance_percent: Percent = Decimal("0.5")
     declared_paise_per_ton: dict[Material, Paise] = Field(default_factory=lambda: dict(_DECLARED))
+    transit_passes: dict[str, PassRule] = Field(default_factory=lambda: dict(PASS_RULES))

@@ -38,6 +38,11 @@ _RANK = {scope: rank for rank, scope in enumerate(Scope)}
 _SCOPES = {scope.value: scope for scope in Scope}
 
 
+def widest(*scopes: Scope | None) -> Scope | None:
+    """The widest of these, None without any."""
+    return max((s for s in scopes if s is not None), key=_RANK.__getitem__, default=None)
+
+
 class PermissionMissing(Forbidden):
     """The token is good, but doesn't hold the permission."""
 
@@ -69,8 +74,7 @@ class AccessPolicy:
     def _resolve(
         self, permissions: tuple[str, ...], resource: str, action: str, field: str | None
     ) -> Scope | None:
-        scopes = [self._match(name, resource, action, field) for name in permissions]
-        return max((s for s in scopes if s is not None), key=_RANK.__getitem__, default=None)
+        return widest(*(self._match(name, resource, action, field) for name in permissions))
 
     def _match(self, name: str, resource: str, action: str, field: str | None) -> Scope | None:
         parts = name.split(":")
@@ -116,22 +120,36 @@ class _Authenticated(_Bearer):
 
 
 class _Requires(_Bearer):
-    def __init__(self, resource: str, action: str, field: str | None) -> None:
+    def __init__(
+        self, resource: str, action: str, field: str | None, instead: tuple[str, str] | None
+    ) -> None:
         super().__init__()
         self._wanted = (resource, action, field)
+        self._instead = instead
 
     async def __call__(self, request: Request) -> Grant:
         principal = await authenticate(request)
         policy = cast(AccessPolicy, request.app.state.runtime.policy)
         scope = policy.scope_of(principal.permissions, *self._wanted)
+        if self._instead is not None:
+            scope = widest(scope, policy.scope_of(principal.permissions, *self._instead))
         if scope is None:
             raise PermissionMissing(f"This needs {self._wanted[0]}:{self._wanted[1]}.")
         return Grant(principal, scope)
 
 
-def requires(resource: str, action: str, *, field: str | None = None) -> Any:
-    """A dependency that gives the `Grant` for the action, or answers 401 or 403."""
-    return Depends(_Requires(resource, action, field))
+def requires(
+    resource: str,
+    action: str,
+    *,
+    field: str | None = None,
+    instead: tuple[str, str] | None = None,
+) -> Any:
+    """A dependency that gives the `Grant` for the action, or answers 401 or 403.
+
+    `instead` is another resource and action that will do as well; the wider scope counts.
+    """
+    return Depends(_Requires(resource, action, field, instead))
 
 
 def authenticated() -> Any:

@@ -1,0 +1,160 @@
+"""Whose trips a caller reaches, and what is common to every step."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import JsonValue
+from sqlalchemy import ColumnElement, and_, false, select, true
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from booking.fleets.access import refused_as
+from booking.fleets.models import Driver
+from booking.fleets.service import Caller
+from booking.rows import SOURCE
+from booking.trips.errors import DriverBusy, TripNotFound, TruckBusy
+from booking.trips.evidence import Entry
+from booking.trips.models import Trip
+from booking.trips.records import append_evidence
+from booking.trips.rules import TripRules
+from booking.trips.steps import Step, after
+from chassis.access import Grant, Scope
+from chassis.audit import record_audit
+from chassis.errors import DomainError
+from chassis.etags import IfMatch
+from chassis.events import record_event
+from contracts.events import EventData
+
+BUSY: Final[Mapping[str, type[DomainError]]] = MappingProxyType(
+    {
+        "ex_trips_truck": TruckBusy,
+        "uq_trips_truck_under_way": TruckBusy,
+        "ex_trips_driver": DriverBusy,
+        "uq_trips_driver_under_way": DriverBusy,
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Road:
+    """What trips are judged by: the rules in force, and the key of one-time codes."""
+
+    rules: TripRules
+    code_key: bytes
+
+
+def reached_by(grant: Grant) -> ColumnElement[bool]:
+    """Which trips a grant reaches: the fleet's, or those of the driver who asks."""
+    principal = grant.principal
+    own_fleet = Trip.tenant_id == principal.tenant_id
+    match grant.scope:
+        case Scope.ALL:
+            return true()
+        case Scope.TENANT:
+            return own_fleet
+        case Scope.ASSIGNED:
+            driver = select(Driver.id).where(Driver.subject == principal.subject)
+            return and_(own_fleet, Trip.driver_id.in_(driver))
+        case Scope.OWN:
+            return false()
+
+
+async def lock_trip(session: AsyncSession, trip_id: UUID, reached: ColumnElement[bool]) -> Trip:
+    """The trip as it is now, which nobody else changes meanwhile; raises `TripNotFound`."""
+    trip = await session.scalar(
+        select(Trip)
+        .where(Trip.id == trip_id, reached)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if trip is None:
+        raise TripNotFound
+    return trip
+
+
+async def begin_step(
+    session: AsyncSession, *, caller: Caller, trip_id: UUID, step: Step, seen: IfMatch | None
+) -> Trip:
+    """The locked trip, which stands where `step` begins."""
+    trip = await lock_trip(session, trip_id, reached_by(caller.grant))
+    if seen is not None:
+        seen.require(trip.version)
+    after(step, trip.status)
+    return trip
+
+
+async def finish_step(
+    session: AsyncSession,
+    trip: Trip,
+    step: Step,
+    *,
+    caller: Caller,
+    at: datetime,
+    data: dict[str, JsonValue],
+) -> Entry:
+    """Move the trip on and write the entry of its evidence and of the audit.
+
+    Raises `TruckBusy` or `DriverBusy`; the step's event is the caller's to record.
+    """
+    trip.status = after(step, trip.status)
+    return await note_change(
+        session, trip, kind=trip.status, action=f"trip.{step}", caller=caller, at=at, data=data
+    )
+
+
+async def note_change(
+    session: AsyncSession,
+    trip: Trip,
+    *,
+    kind: str,
+    action: str,
+    caller: Caller,
+    at: datetime,
+    data: dict[str, JsonValue],
+) -> Entry:
+    """Count a change of the trip, and write down what it was."""
+    trip.version += 1
+    trip.updated_at = at
+    by = caller.grant.principal.subject
+    entry = await append_evidence(session, trip, kind=kind, at=at, by=by, data=data)
+    async with refused_as(BUSY):
+        await session.flush()
+    await record_audit(
+        session,
+        actor=by,
+        action=action,
+        target=f"trip/{trip.id}",
+        tenant_id=trip.tenant_id,
+        source_ip=caller.source_ip,
+        details={"version": trip.version, "evidence": entry.digest},
+    )
+    return entry
+
+
+async def tell(session: AsyncSession, trip: Trip, kind: str, data: EventData) -> None:
+    """Write an event of the trip as it is at its present version."""
+    await record_event(
+        session,
+        source=SOURCE,
+        type=kind,
+        subject=trip.id,
+        tenant_id=trip.tenant_id,
+        aggregate_version=trip.version,
+        data=data,
+        occurred_at=trip.updated_at,
+    )
+
+
+def named(trip: Trip) -> dict[str, Any]:
+    """What every event of a trip says."""
+    return {
+        "trip_id": trip.id,
+        "booking_id": trip.booking_id,
+        "tenant_id": trip.tenant_id,
+        "shipper_tenant_id": trip.shipper_tenant_id,
+        "truck_id": trip.truck_id,
+        "driver_id": trip.driver_id,
+    }

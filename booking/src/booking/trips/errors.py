@@ -1,0 +1,94 @@
+"""Refusals of trips that no rule beside them raises."""
+
+from chassis.errors import Conflict, Invalid, NotFound, TooManyRequests
+
+
+class TripNotFound(NotFound):
+    """No such trip, or not one that the caller may see."""
+
+    type = "trip-not-found"
+    title = "No such trip"
+
+
+class NothingLoaded(Conflict):
+    """There is no lorry receipt before the truck is loaded."""
+
+    type = "nothing-loaded"
+    title = "The truck isn't loaded yet"
+
+
+class WrongCode(Invalid):
+    """The digits are not the code's. The try counts."""
+
+    type = "wrong-code"
+    title = "Wrong code"
+
+
+class TooManyWrongCodes(TooManyRequests):
+    """Wrong too often: nothing is tried for a while."""
+
+    type = "too-many-wrong-codes"
+    title = "Too many wrong codes"
+
+
+class NoCode(Conflict):
+    """There is no code that could be tried: none was asked for, or it ran out."""
+
+    type = "no-code"
+    title = "There is no code at present"
+
+
+class CodeNotDue(Conflict):
+    """The trip isn't where this code is needed next."""
+
+    type = "code-not-due"
+    title = "The trip isn't where this code is needed"
+
+
+class EwayBillExpired(Conflict):
+    """Nobody drives on an e-way bill that is over."""
+
+    type = "eway-bill-expired"
+    title = "The e-way bill has expired"
+
+
+class EwayBillFromTheFuture(Invalid):
+    """It says that it was issued later than now."""
+
+    type = "eway-bill-from-the-future"
+    title = "The e-way bill is of a later time"
+
+
+class TruckBusy(Conflict):
+    """The truck has another trip at this time."""
+
+    type = "truck-busy"
+    title = "The truck has another trip"
+
+
+class DriverBusy(Conflict):
+    """The driver has another trip at this time."""
+
+    type = "driver-busy"
+    title = "The driver has another trip"
+
+
+class NotFit(Conflict):
+    """Truck or driver can't take this trip; `reasons` says why."""
+
+    type = "not-fit"
+    title = "Truck or driver can't take this trip"
+
+
+class NotSwappable(Conflict):
+    """Only what is loaded and on its way can be taken over."""
+
+    type = "not-swappable"
+    title = "The trip can't be taken over now"
+
+
+class NothingSwapped(Invalid):
+    """Truck and driver are those that the trip has."""
+
+    type = "nothing-swapped"
+    title = "Truck and driver are the same"

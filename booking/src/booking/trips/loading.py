@@ -1,0 +1,118 @@
+"""What is written when a truck is loaded, and the lorry receipt that is read from it.
+
+All that the receipt says stands in the evidence entry of the loading, so whoever holds the receipt
+can check every word of it against the exported evidence.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import cast
+from uuid import UUID
+
+from pydantic import JsonValue
+
+from booking.fleets.models import Driver, Truck
+from booking.models import Booking
+from booking.trips.errors import EwayBillExpired, EwayBillFromTheFuture
+from booking.trips.evidence import Entry, spelled
+from booking.trips.eway_bill import EwayBill, eway_bill
+from booking.trips.lorry_receipt import LorryReceipt, Party, Risk, check_gstin, freight_share
+from booking.trips.models import Trip
+from booking.trips.schemas import EwayBillIn, LoadRequest, PartyIn
+from booking.trips.weights import Weighing, shortage, tons
+
+KIND = "loaded"
+
+
+def bill_of(given: EwayBillIn | None, *, distance_m: int, at: datetime) -> EwayBill | None:
+    """The e-way bill that came with the load, which has to hold now."""
+    if given is None:
+        return None
+    if given.issued_at > at:
+        raise EwayBillFromTheFuture
+    bill = eway_bill(given.number, issued_at=given.issued_at, distance_m=distance_m)
+    if bill.expires_at <= at:
+        raise EwayBillExpired(f"It was valid until {bill.expires_at.isoformat()}.")
+    return bill
+
+
+def loaded_data(
+    *,
+    trip: Trip,
+    booking: Booking,
+    truck: Truck,
+    driver: Driver,
+    request: LoadRequest,
+    bill: EwayBill | None,
+    paise_per_ton: int,
+) -> dict[str, JsonValue]:
+    """The data of the loading's entry."""
+    weighing = request.weighing
+    # What everything loaded is worth is what would be claimed if nothing of it arrived.
+    worth = shortage(
+        loaded_kg=weighing.net_kg,
+        delivered_kg=0,
+        paise_per_ton=paise_per_ton,
+        tolerance_percent=Decimal(0),
+    )
+    return {
+        "tare_kg": weighing.tare_kg,
+        "gross_kg": weighing.gross_kg,
+        "net_kg": weighing.net_kg,
+        "lorry_receipt": trip.lorry_receipt_number,
+        "eway_bill": None if bill is None else bill.number,
+        "eway_bill_expires_at": None if bill is None else spelled(bill.expires_at),
+        "transit_pass": trip.transit_pass_number,
+        "pickup_state": request.pickup_state,
+        "carrier": request.carrier,
+        "consignor": _party(request.consignor, booking.pickup_address),
+        "consignee": _party(request.consignee, booking.drop_address),
+        "goods": booking.material_type.value,
+        "packages": request.packages,
+        "risk": request.risk.value,
+        "declared_paise_per_ton": paise_per_ton,
+        "declared_paise": worth.claim_paise,
+        "freight_paise": freight_share(
+            booking.price_paise, load_mt=tons(weighing.net_kg), quantity_mt=booking.quantity_mt
+        ),
+        "truck": truck.registration_number,
+        "driver": driver.name,
+        "driver_licence": driver.licence_number,
+    }
+
+
+def receipt_of(entry: Entry, *, trip_id: UUID) -> LorryReceipt:
+    """The receipt that a loading's entry gives."""
+    data = entry.data
+
+    def text(name: str) -> str:
+        return cast(str, data[name])
+
+    def number(name: str) -> int:
+        return cast(int, data[name])
+
+    return LorryReceipt(
+        number=text("lorry_receipt"),
+        trip_id=trip_id,
+        issued_at=datetime.fromisoformat(entry.at),
+        carrier=text("carrier"),
+        consignor=Party(**cast("dict[str, str]", data["consignor"])),
+        consignee=Party(**cast("dict[str, str]", data["consignee"])),
+        goods=text("goods").replace("_", " ").capitalize(),
+        packages=text("packages"),
+        weighing=Weighing(tare_kg=number("tare_kg"), gross_kg=number("gross_kg")),
+        declared_paise=number("declared_paise"),
+        freight_paise=number("freight_paise"),
+        risk=Risk(text("risk")),
+        truck=text("truck"),
+        driver=text("driver"),
+        driver_licence=text("driver_licence"),
+        eway_bill=cast("str | None", data["eway_bill"]),
+        transit_pass=cast("str | None", data["transit_pass"]),
+        evidence_head=entry.digest,
+    )
+
+
+def _party(party: PartyIn, address: str) -> dict[str, JsonValue]:
+    gstin = None if party.gstin is None else check_gstin(party.gstin)
+    return {"name": party.name, "address": address, "gstin": gstin}

@@ -1,0 +1,168 @@
+"""Wire shapes of trips."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from booking.fields import Moment
+from booking.fleets.schemas import Name, StateCode
+from booking.schemas import Strict
+from booking.trips.codes import Purpose
+from booking.trips.lorry_receipt import Risk
+from booking.trips.models import Trip
+from booking.trips.steps import TripStatus
+from booking.trips.weights import Weighing
+from chassis.pagination import CursorParam, Limit
+from contracts.booking import JsonNumber
+
+_MOST_KG = 200_000
+
+
+Kilograms = Annotated[int, Field(strict=True, ge=1, le=_MOST_KG)]
+Number = Annotated[str, StringConstraints(min_length=1, max_length=50)]
+Digits = Annotated[
+    str, Field(min_length=1, max_length=20, description="Six digits", examples=["042917"])
+]
+
+
+class Weighed(Strict):
+    """What the weighbridge showed, kilograms."""
+
+    tare_kg: Kilograms
+    gross_kg: Kilograms
+
+    @property
+    def weighing(self) -> Weighing:
+        return Weighing(tare_kg=self.tare_kg, gross_kg=self.gross_kg)
+
+
+class ArriveAtPickupRequest(Strict):
+    """The shipper's code, which shows that the truck is there."""
+
+    code: Digits
+
+
+class PartyIn(Strict):
+    """Consignor or consignee, as on the lorry receipt. The address is the booking's."""
+
+    name: Name
+    gstin: Number | None = None
+
+
+class EwayBillIn(Strict):
+    """The e-way bill of the goods."""
+
+    number: Number
+    issued_at: Moment
+
+
+class LoadRequest(Weighed):
+    """The load, and its papers."""
+
+    carrier: Name = Field(description="The fleet, as its receipts name it")
+    pickup_state: StateCode
+    consignor: PartyIn
+    consignee: PartyIn
+    packages: Name = "loose"
+    risk: Risk = Risk.OWNER
+    eway_bill: EwayBillIn | None = None
+    transit_pass_number: Number | None = None
+
+
+class DeliverRequest(Weighed):
+    """What arrived, the proof of it, and the consignee's code."""
+
+    code: Digits
+    proof_sha256: Annotated[
+        str,
+        Field(
+            pattern="^[0-9a-f]{64}$",
+            description="SHA-256, in hexadecimal, of the photo or signature",
+        ),
+    ]
+
+
+class SwapRequest(Strict):
+    """Who carries on, and why."""
+
+    truck_id: UUID
+    driver_id: UUID
+    reason: Name
+
+
+class TripFilter(Strict):
+    """Which trips, newest first."""
+
+    limit: Limit = 50
+    cursor: CursorParam = None
+    status: TripStatus | None = None
+    booking_id: UUID | None = None
+
+
+class CodeOut(BaseModel):
+    """A one-time code. It is shown this once; a new one takes its place."""
+
+    model_config = ConfigDict(title="TripCode")
+
+    purpose: Purpose
+    code: str
+    expires_at: datetime
+
+
+class EwayBillOut(BaseModel):
+    """An e-way bill, and until when it holds."""
+
+    model_config = ConfigDict(title="EwayBill")
+
+    number: str
+    issued_at: datetime
+    expires_at: datetime
+
+
+class TripOut(BaseModel):
+    """A trip; `version` rises by one with each change and is its ETag."""
+
+    model_config = ConfigDict(title="Trip")
+
+    trip_id: UUID
+    booking_id: UUID
+    tenant_id: UUID
+    truck_id: UUID
+    driver_id: UUID
+    load_mt: JsonNumber
+    status: TripStatus
+    planned_from: datetime
+    planned_until: datetime
+    lorry_receipt_number: str | None
+    eway_bill: EwayBillOut | None
+    transit_pass_number: str | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, trip: Trip) -> "TripOut":
+        return cls.model_validate(
+            {
+                "trip_id": trip.id,
+                "planned_from": trip.planned.lower,
+                "planned_until": trip.planned.upper,
+                "eway_bill": _eway_bill(trip),
+                **{name: getattr(trip, name) for name in _SAME},
+            }
+        )
+
+
+_SAME = TripOut.model_fields.keys() - {"trip_id", "planned_from", "planned_until", "eway_bill"}
+
+
+def _eway_bill(trip: Trip) -> dict[str, object] | None:
+    if trip.eway_bill_number is None:
+        return None
+    return {
+        "number": trip.eway_bill_number,
+        "issued_at": trip.eway_bill_issued_at,
+        "expires_at": trip.eway_bill_expires_at,
+    }

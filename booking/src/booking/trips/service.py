@@ -1,0 +1,140 @@
+"""Use cases of a trip: its steps from acceptance to the drop. Each runs in one transaction.
+
+`booking.trips.handover` has those at which goods change hands.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from booking.fleets.service import Caller
+from booking.models import Booking
+from booking.trips.access import Road, begin_step, finish_step, named, reached_by, tell
+from booking.trips.errors import EwayBillExpired, TripNotFound
+from booking.trips.eway_bill import EwayBill
+from booking.trips.models import Trip
+from booking.trips.schemas import TripFilter
+from booking.trips.steps import Step
+from booking.trips.weights import kilograms
+from chassis.access import Grant
+from chassis.etags import IfMatch
+from chassis.pagination import keyset
+from contracts.trips import (
+    TRIP_ACCEPTED,
+    TRIP_ARRIVED_AT_DROP,
+    TRIP_DEPARTED,
+    TRIP_EWAY_BILL_AT_RISK,
+    TripAccepted,
+    TripArrivedAtDrop,
+    TripDeparted,
+    TripEwayBillAtRisk,
+)
+
+_DAY: Final = timedelta(days=1)
+
+
+async def read_trip(session: AsyncSession, *, grant: Grant, trip_id: UUID) -> Trip:
+    """One trip that the caller may see."""
+    trip = await session.scalar(select(Trip).where(Trip.id == trip_id, reached_by(grant)))
+    if trip is None:
+        raise TripNotFound
+    return trip
+
+
+async def newest(session: AsyncSession, *, grant: Grant, wanted: TripFilter) -> Sequence[Trip]:
+    """One page and one trip more of what the caller may see."""
+    statement = select(Trip).where(reached_by(grant))
+    if wanted.status is not None:
+        statement = statement.where(Trip.status == wanted.status)
+    if wanted.booking_id is not None:
+        statement = statement.where(Trip.booking_id == wanted.booking_id)
+    page = keyset(
+        statement, at=Trip.created_at, row_id=Trip.id, cursor=wanted.cursor, limit=wanted.limit
+    )
+    return (await session.scalars(page)).all()
+
+
+async def accept(
+    session: AsyncSession, *, caller: Caller, trip_id: UUID, seen: IfMatch | None
+) -> Trip:
+    """The driver takes the trip on."""
+    trip = await begin_step(session, caller=caller, trip_id=trip_id, step=Step.ACCEPT, seen=seen)
+    at = datetime.now(UTC)
+    await finish_step(
+        session,
+        trip,
+        Step.ACCEPT,
+        caller=caller,
+        at=at,
+        data={
+            "booking_id": str(trip.booking_id),
+            "truck_id": str(trip.truck_id),
+            "driver_id": str(trip.driver_id),
+            "planned_kg": kilograms(trip.load_mt),
+        },
+    )
+    await tell(session, trip, TRIP_ACCEPTED, TripAccepted(**named(trip), accepted_at=at))
+    return trip
+
+
+async def depart(
+    session: AsyncSession, *, caller: Caller, trip_id: UUID, seen: IfMatch | None, road: Road
+) -> Trip:
+    """The loaded truck leaves, with an e-way bill that still holds where it has one."""
+    trip = await begin_step(session, caller=caller, trip_id=trip_id, step=Step.DEPART, seen=seen)
+    at = datetime.now(UTC)
+    if trip.eway_bill_expires_at is not None and trip.eway_bill_expires_at <= at:
+        raise EwayBillExpired(f"It was valid until {trip.eway_bill_expires_at.isoformat()}.")
+    distance_m = await session.scalar(
+        select(Booking.distance_m).where(Booking.id == trip.booking_id)
+    )
+    arrival = at + _DAY * (distance_m or 0) / (road.rules.km_per_day * 1000)
+    await finish_step(session, trip, Step.DEPART, caller=caller, at=at, data={})
+    departed = TripDeparted(
+        **named(trip), departed_at=at, eway_bill_expires_at=trip.eway_bill_expires_at
+    )
+    await tell(session, trip, TRIP_DEPARTED, departed)
+    bill = bill_of_trip(trip)
+    if bill is not None and bill.at_risk(arrival):
+        at_risk = TripEwayBillAtRisk(
+            **named(trip),
+            eway_bill_number=bill.number,
+            expires_at=bill.expires_at,
+            estimated_arrival=arrival,
+            extension_from=bill.extension_from,
+            extension_until=bill.extension_until,
+        )
+        await tell(session, trip, TRIP_EWAY_BILL_AT_RISK, at_risk)
+    return trip
+
+
+async def arrive_at_drop(
+    session: AsyncSession, *, caller: Caller, trip_id: UUID, seen: IfMatch | None
+) -> Trip:
+    """The truck is at the drop. What was late is seen from the entry's time."""
+    step = Step.ARRIVE_AT_DROP
+    trip = await begin_step(session, caller=caller, trip_id=trip_id, step=step, seen=seen)
+    at = datetime.now(UTC)
+    await finish_step(session, trip, step, caller=caller, at=at, data={})
+    arrived = TripArrivedAtDrop(**named(trip), arrived_at=at)
+    await tell(session, trip, TRIP_ARRIVED_AT_DROP, arrived)
+    return trip
+
+
+def bill_of_trip(trip: Trip) -> EwayBill | None:
+    """The e-way bill that a trip travels on."""
+    if (
+        trip.eway_bill_number is None
+        or trip.eway_bill_issued_at is None
+        or trip.eway_bill_expires_at is None
+    ):
+        return None
+    return EwayBill(
+        number=trip.eway_bill_number,
+        issued_at=trip.eway_bill_issued_at,
+        expires_at=trip.eway_bill_expires_at,
+    )

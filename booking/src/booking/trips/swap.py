@@ -1,0 +1,115 @@
+"""A truck that can't go on: another one of the fleet takes load, papers and evidence over."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from booking.fleets.errors import DriverNotFound, TruckNotFound
+from booking.fleets.fitness import Load, Window, against_driver, against_truck
+from booking.fleets.models import Absence, Driver, Truck
+from booking.fleets.service import Caller
+from booking.models import Booking
+from booking.trips.access import lock_trip, named, note_change, reached_by, tell
+from booking.trips.errors import NotFit, NothingSwapped, NotSwappable
+from booking.trips.models import Place, Trip, TripWeight
+from booking.trips.schemas import SwapRequest
+from booking.trips.steps import SWAPPABLE
+from booking.trips.weights import tons
+from chassis.etags import IfMatch
+from contracts.trips import TRIP_TRUCK_SWAPPED, TripTruckSwapped
+
+# Of a trip that is late already nobody knows the end: the papers hold for a day at least.
+_LEAST: Final = timedelta(days=1)
+
+
+async def swap_truck(
+    session: AsyncSession,
+    *,
+    caller: Caller,
+    trip_id: UUID,
+    seen: IfMatch | None,
+    request: SwapRequest,
+) -> Trip:
+    """Another truck, another driver, or both. Another fleet's are not found; busy ones are 409."""
+    trip = await lock_trip(session, trip_id, reached_by(caller.grant))
+    if seen is not None:
+        seen.require(trip.version)
+    if trip.status not in SWAPPABLE:
+        raise NotSwappable(f"It is {trip.status}.", status_now=trip.status)
+    before_truck, before_driver = trip.truck_id, trip.driver_id
+    if (before_truck, before_driver) == (request.truck_id, request.driver_id):
+        raise NothingSwapped
+    at = datetime.now(UTC)
+    truck, driver = await _fit(session, trip, request, at=at)
+    trip.truck_id, trip.driver_id = truck.id, driver.id
+    await note_change(
+        session,
+        trip,
+        kind="truck_swapped",
+        action="trip.swap-truck",
+        caller=caller,
+        at=at,
+        data={
+            "from_truck_id": str(before_truck),
+            "from_driver_id": str(before_driver),
+            "to_truck_id": str(truck.id),
+            "to_driver_id": str(driver.id),
+            "truck": truck.registration_number,
+            "driver": driver.name,
+            "driver_licence": driver.licence_number,
+            "reason": request.reason,
+        },
+    )
+    swapped = TripTruckSwapped(
+        **named(trip),
+        previous_truck_id=before_truck,
+        previous_driver_id=before_driver,
+        registration_number=truck.registration_number,
+        driver_user_id=driver.subject,
+        reason=request.reason,
+        swapped_at=at,
+    )
+    await tell(session, trip, TRIP_TRUCK_SWAPPED, swapped)
+    return trip
+
+
+async def _fit(
+    session: AsyncSession, trip: Trip, request: SwapRequest, *, at: datetime
+) -> tuple[Truck, Driver]:
+    truck = await session.scalar(
+        select(Truck).where(Truck.id == request.truck_id, Truck.tenant_id == trip.tenant_id)
+    )
+    if truck is None:
+        raise TruckNotFound
+    driver = await session.scalar(
+        select(Driver).where(Driver.id == request.driver_id, Driver.tenant_id == trip.tenant_id)
+    )
+    if driver is None:
+        raise DriverNotFound
+    booking = await session.get_one(Booking, trip.booking_id)
+    weighed = await session.get_one(TripWeight, (trip.id, Place.PICKUP))
+    load = Load(
+        material=booking.material_type,
+        tons=tons(weighed.gross_kg - weighed.tare_kg),
+        states=(),
+    )
+    window = Window(begin=at, until=max(trip.planned.upper or at, at + _LEAST))
+    away = await session.scalars(
+        select(Absence).where(
+            or_(Absence.truck_id == truck.id, Absence.driver_id == driver.id),
+            func.upper(Absence.period) > at,
+        )
+    )
+    absences = away.all()
+    reasons = [
+        *against_truck(
+            truck, window, load=load, absences=[a for a in absences if a.truck_id == truck.id]
+        ),
+        *against_driver(driver, window, absences=[a for a in absences if a.driver_id == driver.id]),
+    ]
+    if reasons:
+        raise NotFit("; ".join(reasons) + ".", reasons=reasons)
+    return truck, driver
