@@ -118,10 +118,11 @@ async def note_change(
     """Count a change of the trip, and write down what it was."""
     trip.version += 1
     trip.updated_at = at
-    by = caller.grant.principal.subject
-    entry = await append_evidence(session, trip, kind=kind, at=at, by=by, data=data)
     async with refused_as(BUSY):
         await session.flush()
+    by = caller.grant.principal.subject
+    entry = await append_evidence(session, trip, kind=kind, at=at, by=by, data=data)
+    await session.flush()
     await record_audit(
         session,
         actor=by,

@@ -62,9 +62,7 @@ async def _road(request: Request) -> Road:
 
 
 async def _driver(
-    grant: Annotated[
-        Grant, requires("trip", "update", field="status", instead=("fleet", "write"))
-    ],
+    grant: Annotated[Grant, requires("trip", "update", field="status", instead=("fleet", "write"))],
     source: Source,
 ) -> Caller:
     return Caller(grant=grant, source_ip=source)

@@ -40,7 +40,14 @@ OPEN_AUTH_PATHS = (
     KEYS_PATH,
     "/.well-known/openid-configuration",
 )
-BOOKING_PREFIXES = ("/v1/booking", "/v1/quotes", "/v1/pricing", "/v1/trucks", "/v1/drivers")
+BOOKING_PREFIXES = (
+    "/v1/booking",
+    "/v1/quotes",
+    "/v1/pricing",
+    "/v1/trucks",
+    "/v1/drivers",
+    "/v1/trips",
+)
 BOOKINGS_OF_A_CLIENT = RateLimit(per_second=50, burst=100)
 GRACE = 5.0
 

@@ -1,0 +1,106 @@
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from booking.trips.evidence import verify
+from chassis.testing.issuer import Issuer
+from contracts.trips import TRIP_TRUCK_SWAPPED, TripTruckSwapped
+
+from .factories import problem
+from .fleets import driver_row, truck_row
+from .rows import booking_row, events_of
+from .trips import DRIVER, Journey, journey, trip_row
+
+
+@pytest.fixture
+async def trip(session: AsyncSession, client: httpx.AsyncClient, issuer: Issuer) -> Journey:
+    return await journey(session, client, issuer)
+
+
+async def another(session: AsyncSession, tenant_id: UUID, **truck: Any) -> dict[str, str]:
+    """Another truck and driver, as a body for the swap."""
+    rows = truck_row(tenant_id=tenant_id, **truck), driver_row(tenant_id=tenant_id)
+    session.add_all(rows)
+    await session.flush()
+    return {"truck_id": str(rows[0].id), "driver_id": str(rows[1].id), "reason": "Axle broken"}
+
+
+async def swap(trip: Journey, body: dict[str, str]) -> httpx.Response:
+    return await trip.owner.post(f"{trip.path}/swap-truck", body)
+
+
+@pytest.mark.parametrize("status", ["loaded", "in_transit"])
+async def test_load_papers_and_evidence_go_along(
+    trip: Journey, session: AsyncSession, client: httpx.AsyncClient, issuer: Issuer, status: str
+) -> None:
+    await trip.reach(status)
+    before = (await trip.owner.get(f"{trip.path}/evidence")).json()["entries"]
+    body = await another(session, trip.owner.tenant_id)
+    response = await swap(trip, body)
+    assert response.status_code == 200, response.text
+    shown = response.json()
+    assert (shown["truck_id"], shown["status"]) == (body["truck_id"], status)
+    assert shown["lorry_receipt_number"].endswith("/000001")
+    exported = await trip.owner.get(f"{trip.path}/evidence")
+    assert verify(exported.content).fault is None
+    assert exported.json()["entries"][:-1] == before
+    [event] = [
+        e for e in await events_of(session, str(trip.trip_id)) if e["type"] == TRIP_TRUCK_SWAPPED
+    ]
+    told = TripTruckSwapped.model_validate(event["data"])
+    assert (told.previous_truck_id, told.previous_driver_id) == (trip.truck_id, trip.driver_id)
+    # Whoever drove it has nothing to do with it any more.
+    problem(await trip.driver.get(trip.path), 404, "trip-not-found")
+
+
+@pytest.mark.parametrize("status", ["accepted", "at_pickup", "at_drop", "closed"])
+async def test_only_what_is_on_its_way_is_taken_over(
+    trip: Journey, session: AsyncSession, status: str
+) -> None:
+    await trip.reach(status)
+    body = await another(session, trip.owner.tenant_id)
+    problem(await swap(trip, body), 409, "not-swappable")
+
+
+async def test_a_busy_truck_or_driver_takes_nothing_over(
+    trip: Journey, session: AsyncSession
+) -> None:
+    await trip.reach("loaded")
+    fleet = trip.owner.tenant_id
+    busy, free = await another(session, fleet), await another(session, fleet)
+    booking = booking_row()
+    session.add(booking)
+    await session.flush()
+    ids = {name: UUID(busy[name]) for name in ("truck_id", "driver_id")}
+    session.add(trip_row(booking, tenant_id=fleet, **ids))
+    await session.flush()
+    for member, slug in (("truck_id", "truck-busy"), ("driver_id", "driver-busy")):
+        problem(await swap(trip, {**free, member: busy[member]}), 409, slug)
+    assert (await trip.owner.get(trip.path)).json()["truck_id"] == str(trip.truck_id)
+    assert (await swap(trip, free)).status_code == 200
+
+
+async def test_what_is_not_fit_takes_nothing_over(trip: Journey, session: AsyncSession) -> None:
+    await trip.reach("loaded")
+    body = await another(session, trip.owner.tenant_id, capacity_mt=10, materials=["sand"])
+    document = problem(await swap(trip, body), 409, "not-fit")
+    assert document["reasons"] == ["carries 10 t at most", "doesn't carry coal"]
+
+
+async def test_other_fleets_trucks_are_not_there(trip: Journey, session: AsyncSession) -> None:
+    await trip.reach("loaded")
+    own, foreign = await another(session, trip.owner.tenant_id), await another(session, uuid4())
+    problem(await swap(trip, foreign), 404, "not-found")
+    problem(await swap(trip, {**own, "driver_id": foreign["driver_id"]}), 404, "not-found")
+    same = {"truck_id": str(trip.truck_id), "driver_id": str(trip.driver_id), "reason": "none"}
+    problem(await swap(trip, same), 422, "nothing-swapped")
+
+
+async def test_a_driver_swaps_nothing(trip: Journey, session: AsyncSession) -> None:
+    await trip.reach("loaded")
+    body = await another(session, trip.owner.tenant_id)
+    refused = await trip.driver.another(*DRIVER).post(f"{trip.path}/swap-truck", body)
+    problem(refused, 403, "permission-missing")
