@@ -13,6 +13,7 @@ from sqlalchemy import text
 from booking.__main__ import SERVICE
 from booking.app import create_app, create_jobs
 from booking.settings import BookingSettings, booking_settings
+from booking.trips.steps import Step
 from chassis.config_cache import ConfigCache, ConfigValue, Kept
 from chassis.db import Database
 from chassis.serve import main
@@ -25,6 +26,15 @@ from .factories import SHIPPER, Caller, configuration, problem, transport
 Started = Callable[[], AbstractAsyncContextManager[Caller]]
 
 # Trucks and drivers have the same.
+TRIP_PATHS = {
+    "/v1/trips",
+    "/v1/trips/{trip_id}",
+    "/v1/trips/{trip_id}/swap-truck",
+    "/v1/trips/{trip_id}/evidence",
+    "/v1/trips/{trip_id}/lorry-receipt",
+    "/v1/trips/{trip_id}/codes/{purpose}",
+    *(f"/v1/trips/{{trip_id}}/{step}" for step in Step),
+}
 FLEET_PATHS = frozenset(
     f"/v1/{things}{rest}"
     for things, one in (("trucks", "/{truck_id}"), ("drivers", "/{driver_id}"))
@@ -116,6 +126,7 @@ def test_prints_its_openapi(capsys: pytest.CaptureFixture[str]) -> None:
         "/v1/trucks/{truck_id}/documents/{kind}",
         "/v1/pricing/dry-run",
         *FLEET_PATHS,
+        *TRIP_PATHS,
     }
 
 
