@@ -152,9 +152,12 @@ async def test_history_of_nothing(author: Person) -> None:
 
 async def test_schemas(author: Person) -> None:
     found = await author.send("GET", "/v1/config/schemas")
-    (item,) = found.json()["items"]
-    assert (item["service"], item["path_pattern"]) == ("booking", "pricing")
-    assert item["json_schema"] == REGISTRATIONS[0].schema
+    items = found.json()["items"]
+    assert [(item["service"], item["path_pattern"]) for item in items] == [
+        ("booking", "pricing"),
+        ("booking", "cancellation"),
+    ]
+    assert [item["json_schema"] for item in items] == [each.schema for each in REGISTRATIONS]
 
 
 READS = [
