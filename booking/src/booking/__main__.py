@@ -9,7 +9,7 @@ SERVICE = Service(
     settings=BookingSettings,  # pyright: ignore[reportArgumentType] - its fields come from the environment
     app=create_app,
     jobs=create_jobs,
-    code_revision=4,
+    code_revision=6,
 )
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
+from booking.assignment.endpoints import router as board
 from booking.cancellation import CANCELLATION, CancellationTerms
 from booking.distance import GreatCircle
 from booking.dry_run_endpoints import router as dry_run
@@ -68,7 +69,7 @@ def create_app(
         description="Quotes and bookings of bulk freight. Money is in paise.",
         settings=own,
         database=database,
-        routers=[router, hot, trucks, drivers, dry_run, trips, trip_steps, trip_codes],
+        routers=[router, hot, trucks, drivers, dry_run, trips, trip_steps, trip_codes, board],
         open_scopes=OPEN_SCOPES,
         keys=keys,
         resources=resources,

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from booking.assignment.positions import keep_position
 from booking.errors import BookingNotFound
 from booking.models import Booking
 from booking.statuses import Status
@@ -24,6 +25,7 @@ from contracts.payment import (
     PaymentDeclined,
     PaymentReserved,
 )
+from contracts.positions import TRUCK_POSITION_SAMPLED
 
 log = logging.getLogger(__name__)
 
@@ -70,5 +72,9 @@ async def _answer(
 
 
 HANDLERS: Final[Mapping[str, Handler]] = MappingProxyType(
-    {PAYMENT_RESERVED: confirm, PAYMENT_DECLINED: reject}
+    {
+        PAYMENT_RESERVED: confirm,
+        PAYMENT_DECLINED: reject,
+        TRUCK_POSITION_SAMPLED: keep_position,
+    }
 )

@@ -55,6 +55,7 @@ def test_what_booking_serves_goes_to_booking(layout: Layout) -> None:
         "/v1/trucks",
         "/v1/drivers",
         "/v1/trips",
+        "/v1/board",
     }
 
 

@@ -80,6 +80,7 @@ _TABLE = (
             "rollout:*:all",
             "deadletter:*:all",
             "audit:read:all",
+            "trip:assign:all",
         ),
         tenant_kinds=("platform",),
         mfa_required=True,

@@ -47,6 +47,7 @@ BOOKING_PREFIXES = (
     "/v1/trucks",
     "/v1/drivers",
     "/v1/trips",
+    "/v1/board",
 )
 BOOKINGS_OF_A_CLIENT = RateLimit(per_second=50, burst=100)
 GRACE = 5.0

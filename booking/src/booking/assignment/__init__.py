@@ -1,0 +1,1 @@
+"""Assignment: which truck and driver take which part of a booking."""

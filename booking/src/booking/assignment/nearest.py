@@ -1,0 +1,123 @@
+"""Automatic assignment: the nearest free trucks that fit, by where they were last."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from booking.assignment.board import open_tons
+from booking.assignment.plan import planned
+from booking.assignment.service import assign, open_booking
+from booking.fleets.kinds import HEAVY_GOODS, DocumentKind
+from booking.fleets.models import Driver, Truck
+from booking.fleets.service import Caller
+from booking.models import one_of
+from booking.trips.models import HOLDING, UNDER_WAY, Trip
+
+# Older positions say nothing of where a truck is.
+FRESH: Final = timedelta(hours=24)
+# Time to tell the driver, and for the way to the pickup.
+NOTICE: Final = timedelta(hours=4)
+# No trip's load is so small that more trucks than this would be needed for what may be booked.
+MOST_TRUCKS: Final = 100
+
+_BUSY: Final = """
+    EXISTS (
+        SELECT FROM trips WHERE trips.{kind}_id = {kind}.id AND (
+            ({holding} AND trips.planned && tstzrange(:begin, :until)) OR {under_way}
+        )
+    ) OR EXISTS (
+        SELECT FROM absences WHERE absences.{kind}_id = {kind}.id
+            AND absences.period && tstzrange(:begin, :until)
+    )
+"""
+
+
+def _busy(kind: str) -> str:
+    return _BUSY.format(
+        kind=kind,
+        holding=one_of("trips.status", HOLDING),
+        under_way=one_of("trips.status", UNDER_WAY),
+    )
+
+
+# Distances in degrees: near enough to say which of some trucks is the nearest within a district.
+# A truck that another transaction works on is left to it.
+_NEAREST: Final = text(
+    f"""
+    SELECT truck.id AS truck_id, (
+        SELECT driver.id FROM drivers AS driver
+        WHERE driver.tenant_id = truck.tenant_id AND driver.retired_at IS NULL
+            AND driver.licence_classes && CAST(:heavy AS text[])
+            AND driver.licence_expires_on >= :last_day
+            AND NOT ({_busy("driver")})
+        ORDER BY driver.id LIMIT 1
+        FOR NO KEY UPDATE SKIP LOCKED
+    ) AS driver_id
+    FROM truck_positions AS place
+    JOIN trucks AS truck ON truck.id = place.truck_id
+    WHERE place.recorded_at > :fresh
+        AND truck.retired_at IS NULL
+        AND truck.states = '{{}}'
+        AND :material = ANY (truck.materials)
+        AND (
+            SELECT count(*) FROM truck_documents AS paper
+            WHERE paper.truck_id = truck.id AND paper.expires_on >= :last_day
+        ) = :papers
+        AND NOT ({_busy("truck")})
+        AND truck.id <> ALL (CAST(:passed AS uuid[]))
+    ORDER BY point(place.lng, place.lat) <-> point(:lng, :lat)
+    LIMIT 1
+    FOR NO KEY UPDATE OF truck SKIP LOCKED
+    """  # noqa: S608 - built of names of ours
+)
+
+
+async def assign_nearest(
+    session: AsyncSession, *, caller: Caller, booking_id: UUID
+) -> tuple[Sequence[Trip], Decimal]:
+    """Trips for as much of the booking as there are trucks for, and the tons that stay open.
+
+    Only trucks with a national permit: which states a booking's way leads through isn't known.
+    """
+    booking = await open_booking(session, booking_id)
+    now = datetime.now(UTC)
+    begin = max(now + NOTICE, booking.pickup_from or now)
+    window = planned(begin, distance_m=booking.distance_m)
+    asked = {
+        "begin": window.begin,
+        "until": window.until,
+        "last_day": window.last_day,
+        "heavy": sorted(HEAVY_GOODS),
+        "fresh": now - FRESH,
+        "material": booking.material_type,
+        "papers": len(DocumentKind),
+        "lat": booking.pickup_lat,
+        "lng": booking.pickup_lng,
+    }
+    left = await open_tons(session, booking)
+    trips: list[Trip] = []
+    passed: list[UUID] = []
+    while left > 0 and len(passed) < MOST_TRUCKS:
+        found = (await session.execute(_NEAREST, {**asked, "passed": passed})).one_or_none()
+        if found is None:
+            break
+        passed.append(found.truck_id)
+        if found.driver_id is None:
+            continue
+        truck = await session.get_one(Truck, found.truck_id)
+        trip, left = await assign(
+            session,
+            caller=caller,
+            booking=booking,
+            truck=truck,
+            driver=await session.get_one(Driver, found.driver_id),
+            tons=min(left, truck.capacity_mt),
+            window=window,
+        )
+        trips.append(trip)
+    return trips, left

@@ -1,0 +1,224 @@
+"""Use cases: a truck and a driver are held for a part of a booking.
+
+The booking, the truck and the driver are locked in this order, so that of many who want the same
+truck one gets it and the others are told, without a deadlock.
+"""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import Range, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from booking.assignment.board import open_tons
+from booking.assignment.errors import LoadCovered, LoadNotFound
+from booking.assignment.models import OPEN, Coverage
+from booking.assignment.plan import against_schedule, planned
+from booking.assignment.schemas import Acceptance
+from booking.fleets.absences import absences_of
+from booking.fleets.access import reached_by, refused_as
+from booking.fleets.errors import DriverNotFound, TruckNotFound
+from booking.fleets.fitness import Load, Window, against_driver, against_truck
+from booking.fleets.models import Driver, Truck
+from booking.fleets.service import Caller
+from booking.models import Booking
+from booking.rows import SOURCE
+from booking.statuses import Status
+from booking.transitions import lock_booking
+from booking.trips.access import BUSY, named, tell
+from booking.trips.errors import NotFit
+from booking.trips.models import Trip
+from booking.trips.steps import TripStatus
+from chassis.audit import record_audit
+from chassis.events import record_event
+from chassis.ids import new_id
+from contracts.booking import BOOKING_ASSIGNED, BookingAssigned
+from contracts.trips import TRIP_ASSIGNED, TripAssigned
+from contracts.values import Place
+
+
+async def accept_load(
+    session: AsyncSession, *, caller: Caller, booking_id: UUID, wanted: Acceptance
+) -> tuple[Trip, Decimal]:
+    """A fleet takes a part of a load; the trip, and the tons that stay open."""
+    booking = await open_booking(session, booking_id)
+    grant = caller.grant
+    truck = await session.scalar(
+        select(Truck)
+        .where(Truck.id == wanted.truck_id, reached_by(grant, Truck))
+        .with_for_update(key_share=True)
+    )
+    if truck is None:
+        raise TruckNotFound
+    driver = await session.scalar(
+        select(Driver)
+        .where(Driver.id == wanted.driver_id, Driver.tenant_id == truck.tenant_id)
+        .with_for_update(key_share=True)
+    )
+    if driver is None:
+        raise DriverNotFound
+    window = planned(wanted.pickup_at, distance_m=booking.distance_m)
+    return await assign(
+        session,
+        caller=caller,
+        booking=booking,
+        truck=truck,
+        driver=driver,
+        tons=wanted.load_mt,
+        window=window,
+        states=wanted.states,
+    )
+
+
+async def open_booking(session: AsyncSession, booking_id: UUID) -> Booking:
+    """The booking, locked; raises `LoadNotFound` unless trucks may be found for it."""
+    booking = await lock_booking(session, Booking.id == booking_id, Booking.status.in_(OPEN))
+    if booking is None:
+        raise LoadNotFound
+    return booking
+
+
+async def assign(
+    session: AsyncSession,
+    *,
+    caller: Caller,
+    booking: Booking,
+    truck: Truck,
+    driver: Driver,
+    tons: Decimal,
+    window: Window,
+    states: Collection[str] = (),
+) -> tuple[Trip, Decimal]:
+    """Hold truck and driver, both of one fleet and both locked, for so many tons of the booking.
+
+    Raises `LoadCovered`, `NotFit`, `TruckBusy`, `DriverBusy`.
+    """
+    left = await open_tons(session, booking) - tons
+    if left < 0:
+        raise LoadCovered(f"{left + tons:f} t are open.", open_mt=float(left + tons))
+    at = datetime.now(UTC)
+    await _require_fit(session, booking, truck, driver, tons, window, states, at=at)
+    trip = Trip(
+        id=new_id(),
+        booking_id=booking.id,
+        tenant_id=truck.tenant_id,
+        shipper_tenant_id=booking.tenant_id,
+        truck_id=truck.id,
+        driver_id=driver.id,
+        load_mt=tons,
+        planned=Range(window.begin, window.until),
+        status=TripStatus.ASSIGNED,
+        version=1,
+        created_at=at,
+        updated_at=at,
+    )
+    session.add(trip)
+    async with refused_as(BUSY):
+        await session.flush()
+    await _cover(session, booking, tons)
+    await _tell_assigned(session, booking, trip, truck, driver, window)
+    by = caller.grant.principal.subject
+    if booking.status is Status.CONFIRMED:
+        await _first_assigned(session, booking, by=by, at=at, tons=tons, left=left)
+    await record_audit(
+        session,
+        actor=by,
+        action="trip.assign",
+        target=f"trip/{trip.id}",
+        tenant_id=trip.tenant_id,
+        source_ip=caller.source_ip,
+        details={"booking_id": str(booking.id), "load_mt": str(tons)},
+    )
+    return trip, left
+
+
+async def _require_fit(
+    session: AsyncSession,
+    booking: Booking,
+    truck: Truck,
+    driver: Driver,
+    tons: Decimal,
+    window: Window,
+    states: Collection[str],
+    *,
+    at: datetime,
+) -> None:
+    time = {"begin": window.begin, "until": window.until}
+    trucks = await absences_of(session, Truck, ids=[truck.id], **time)
+    drivers = await absences_of(session, Driver, ids=[driver.id], **time)
+    load = Load(material=booking.material_type, tons=tons, states=states)
+    reasons = [
+        *against_schedule(booking, window, at=at),
+        *against_truck(truck, window, load=load, absences=trucks.get(truck.id, ())),
+        *against_driver(driver, window, absences=drivers.get(driver.id, ())),
+    ]
+    if truck.states and not states:
+        # Where a booking's way leads no map tells here, so its fleet has to.
+        reasons.append("has no national permit: say which states the way leads through")
+    if reasons:
+        raise NotFit("; ".join(reasons) + ".", reasons=reasons)
+
+
+async def _cover(session: AsyncSession, booking: Booking, tons: Decimal) -> None:
+    statement = insert(Coverage).values(
+        booking_id=booking.id, quantity_mt=booking.quantity_mt, covered_mt=tons
+    )
+    await session.execute(
+        statement.on_conflict_do_update(
+            constraint="pk_booking_coverage", set_={"covered_mt": Coverage.covered_mt + tons}
+        )
+    )
+
+
+async def _tell_assigned(
+    session: AsyncSession,
+    booking: Booking,
+    trip: Trip,
+    truck: Truck,
+    driver: Driver,
+    window: Window,
+) -> None:
+    data = TripAssigned(
+        **named(trip),
+        driver_user_id=driver.subject,
+        registration_number=truck.registration_number,
+        material_type=booking.material_type,
+        load_mt=trip.load_mt,
+        pickup_location=Place(
+            lat=booking.pickup_lat, lng=booking.pickup_lng, address=booking.pickup_address
+        ),
+        drop_location=Place(
+            lat=booking.drop_lat, lng=booking.drop_lng, address=booking.drop_address
+        ),
+        planned_from=window.begin,
+        planned_until=window.until,
+        assigned_at=trip.created_at,
+    )
+    await tell(session, trip, TRIP_ASSIGNED, data)
+
+
+async def _first_assigned(
+    session: AsyncSession, booking: Booking, *, by: str, at: datetime, tons: Decimal, left: Decimal
+) -> None:
+    session.add(booking.move_to(Status.ASSIGNED, by=by, at=at))
+    await session.flush()
+    await record_event(
+        session,
+        source=SOURCE,
+        type=BOOKING_ASSIGNED,
+        subject=booking.id,
+        tenant_id=booking.tenant_id,
+        aggregate_version=booking.version,
+        data=BookingAssigned(
+            booking_id=booking.id,
+            tenant_id=booking.tenant_id,
+            shipper_id=booking.shipper_id,
+            assigned_mt=tons,
+            open_mt=left,
+            assigned_at=at,
+        ),
+        occurred_at=at,
+    )

@@ -1,0 +1,101 @@
+"""Automatic assignment, and the positions that it goes by."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from booking.events import HANDLERS
+from chassis.events import CloudEvent
+from chassis.ids import new_id
+from contracts.positions import TRUCK_POSITION_SAMPLED
+
+from .factories import Caller, problem
+from .loads import open_load, pair
+
+# The load's pickup is New Delhi.
+NEAR, FAR, FARTHER = (28.7, 77.1), (27.2, 78.0), (23.8, 86.4)
+
+
+def operator(fleet: Caller) -> Caller:
+    return fleet.another("trip:assign:all")
+
+
+async def test_the_nearest_fitting_trucks_take_what_is_open(
+    fleet: Caller, session: AsyncSession
+) -> None:
+    far = await pair(session, uuid4(), at=FAR)
+    near = await pair(session, uuid4(), at=NEAR)
+    farther = await pair(session, uuid4(), at=FARTHER)
+    await pair(session, uuid4(), at=NEAR, materials=["sand"])
+    await pair(session, uuid4(), at=NEAR, states=["DL"])
+    await pair(session, uuid4(), at=NEAR, expires_on=datetime.now(UTC).date())
+    await pair(session, uuid4())
+    booking = await open_load(session, quantity_mt=Decimal(60))
+    response = await operator(fleet).post(f"/v1/board/{booking.id}/assign")
+    assert response.status_code == 200, response.text
+    assigned = response.json()["assigned"]
+    assert [one["truck_id"] for one in assigned] == [
+        str(one.truck.id) for one in (near, far, farther)
+    ]
+    assert [one["load_mt"] for one in assigned] == [25.5, 25.5, 9]
+    assert response.json()["open_mt"] == 0
+
+
+async def test_as_far_as_there_are_trucks_and_drivers(fleet: Caller, session: AsyncSession) -> None:
+    await pair(session, uuid4(), at=NEAR)
+    lonely = await pair(session, uuid4(), at=NEAR)
+    await session.execute(
+        text("UPDATE drivers SET licence_classes = '{MGV}' WHERE id = :id"),
+        {"id": lonely.driver.id},
+    )
+    booking = await open_load(session)
+    path = f"/v1/board/{booking.id}/assign"
+    first = (await operator(fleet).post(path)).json()
+    assert (len(first["assigned"]), first["open_mt"]) == (1, 74.5)
+    again = (await operator(fleet).post(path)).json()
+    assert (again["assigned"], again["open_mt"]) == ([], 74.5)
+
+
+async def test_only_operators_and_only_open_loads(fleet: Caller, session: AsyncSession) -> None:
+    booking = await open_load(session)
+    path = f"/v1/board/{booking.id}/assign"
+    problem(await fleet.post(path), 403, "permission-missing")
+    problem(await fleet.another("trip:assign:tenant").post(path), 403, "permission-missing")
+    problem(await operator(fleet).post(f"/v1/board/{uuid4()}/assign"), 404, "not-found")
+
+
+def sampled(truck_id: UUID, tenant_id: UUID, sequence: int, lat: float) -> CloudEvent:
+    at = datetime.now(UTC) - timedelta(minutes=1)
+    return CloudEvent(
+        id=new_id(),
+        source="/tracking",
+        type=TRUCK_POSITION_SAMPLED,
+        subject=str(truck_id),
+        time=at,
+        aggregateversion=sequence,
+        tenantid=tenant_id,
+        data={
+            "truck_id": str(truck_id),
+            "tenant_id": str(tenant_id),
+            "lat": lat,
+            "lng": 77.1,
+            "sequence": sequence,
+            "recorded_at": at.isoformat(),
+            "received_at": at.isoformat(),
+        },
+    )
+
+
+async def test_the_newest_position_is_kept_whatever_comes_last(session: AsyncSession) -> None:
+    truck = (await pair(session, uuid4())).truck
+    keep = HANDLERS[TRUCK_POSITION_SAMPLED]
+    for sequence in (2, 3, 1, 3):
+        await keep(session, sampled(truck.id, truck.tenant_id, sequence, 20 + sequence))
+    # Nobody else's fleet moves it, and of an unknown truck nothing is kept.
+    await keep(session, sampled(truck.id, uuid4(), 9, 29))
+    await keep(session, sampled(uuid4(), uuid4(), 9, 29))
+    kept = await session.execute(text("SELECT truck_id, sequence, lat FROM truck_positions"))
+    assert [tuple(row) for row in kept] == [(truck.id, 3, 23)]
