@@ -127,6 +127,9 @@ def test_prints_its_openapi(capsys: pytest.CaptureFixture[str]) -> None:
         "/v1/pricing/dry-run",
         *FLEET_PATHS,
         *TRIP_PATHS,
+        "/v1/board",
+        "/v1/board/{booking_id}/accept",
+        "/v1/board/{booking_id}/assign",
     }
 
 

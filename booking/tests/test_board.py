@@ -17,7 +17,7 @@ from contracts.trips import TRIP_ASSIGNED, TripAssigned
 from contracts.values import Material
 
 from .factories import SHIPPER, Caller, problem
-from .fleets import absence, send
+from .fleets import FLEET, absence, send
 from .loads import SOON, Pair, accept, acceptance, open_load, pair
 from .rows import events_of
 
@@ -152,6 +152,17 @@ async def test_other_peoples_and_unknown_are_not_there(
         problem(await caller.get("/v1/board"), 403, "permission-missing")
         problem(await accept(caller, booking, mine), 403, "permission-missing")
     assert await session.scalar(text("SELECT count(*) FROM trips")) == 0
+
+
+async def test_whoever_has_a_trip_of_a_booking_may_read_it(
+    fleet: Caller, session: AsyncSession
+) -> None:
+    booking = await open_load(session)
+    path = f"/v1/booking/{booking.id}"
+    problem(await fleet.get(path), 404, "not-found")
+    await accept(fleet, booking, await pair(session, fleet.tenant_id))
+    assert (await fleet.get(path)).json()["status"] == "assigned"
+    problem(await fleet.another(*FLEET).get(path), 404, "not-found")
 
 
 async def test_twice_with_its_key_is_once(fleet: Caller, session: AsyncSession) -> None:

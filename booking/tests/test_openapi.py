@@ -10,6 +10,7 @@ from chassis.testing.conformance import LONG, QUICK, Case, document_of, load, se
 
 from .factories import SHIPPER, Caller
 from .fleets import FLEET, registered
+from .loads import open_load
 from .trips import journey
 
 schema = load(document_of(create_app))
@@ -30,7 +31,7 @@ async def test_it_holds_for_long(case: Case, shipper: Caller, session: AsyncSess
 
 async def check(case: Case, shipper: Caller, session: AsyncSession) -> None:
     # Somebody who may send all of it.
-    caller = shipper.another(*SHIPPER, *FLEET, "config:approve:all")
+    caller = shipper.another(*SHIPPER, *FLEET, "config:approve:all", "trip:assign:all")
     await aim(case, caller, session)
     case.validate_response(await send(case, caller.client, headers=caller.headers))
 
@@ -43,7 +44,8 @@ async def aim(case: Case, caller: Caller, session: AsyncSession) -> None:
         except (KeyError, ValueError, AttributeError):
             continue
         if number % 2:
-            case.path_parameters[name] = await make(name, caller, session)
+            wanted = "load_id" if case.path.startswith("/v1/board") else name
+            case.path_parameters[name] = await make(wanted, caller, session)
 
 
 async def make(name: str, caller: Caller, session: AsyncSession) -> str:
@@ -51,6 +53,8 @@ async def make(name: str, caller: Caller, session: AsyncSession) -> str:
     match name:
         case "booking_id":
             made = await caller.book()
+        case "load_id":
+            return str((await open_load(session)).id)
         case "trip_id":
             made = await journey(session, caller.client, caller.issuer, tenant_id=caller.tenant_id)
             return str(made.trip_id)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, false, select, true
+from sqlalchemy import ColumnElement, and_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from booking.distance import Distance
@@ -17,6 +17,7 @@ from booking.models import Booking, Quote, StatusChange
 from booking.rows import booking_from_quote, creation, new_booking, new_quote
 from booking.schemas import BookingFilter, BookingOut, QuoteAcceptance, TransportRequest
 from booking.tariff import Freight, Price, Tariffs
+from booking.trips.models import Trip
 from chassis.access import Grant, Scope
 from chassis.db import Database
 from chassis.errors import DomainError
@@ -144,8 +145,10 @@ def reached_by(grant: Grant) -> ColumnElement[bool]:
                 Booking.shipper_id == principal.subject,
             )
         case Scope.ASSIGNED:
-            # By way of a trip, and no booking has trips: so nobody is assigned to any.
-            return false()
+            # By way of a trip of one's fleet.
+            return Booking.id.in_(
+                select(Trip.booking_id).where(Trip.tenant_id == principal.tenant_id)
+            )
 
 
 async def _given_before(database: Database, claim: Claim | None) -> Answer | None:
