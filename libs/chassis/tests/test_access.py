@@ -1,6 +1,6 @@
 import pytest
 
-from chassis.access import AccessPolicy, Scope
+from chassis.access import AccessPolicy, Scope, widest
 
 POLICY = AccessPolicy({"*:*": "all", "booking:*": "tenant", "booking:read": "assigned"})
 
@@ -35,3 +35,9 @@ def test_a_field_is_reached_only_by_its_name() -> None:
     assert POLICY.scope_of(held, "trip", "update", "status") is Scope.ASSIGNED
     assert POLICY.scope_of(held, "trip", "update", "weight") is None
     assert POLICY.scope_of(held, "trip", "update") is None
+
+
+def test_of_two_ways_the_wider_counts() -> None:
+    assert widest(Scope.ASSIGNED, Scope.TENANT) is Scope.TENANT
+    assert widest(None, Scope.ASSIGNED) is Scope.ASSIGNED
+    assert widest(None, None) is None
