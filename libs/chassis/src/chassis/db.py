@@ -85,16 +85,6 @@ class Driver(Protocol):
 
     async def fetch(self, query: str, *values: object) -> Sequence[Mapping[Any, Any]]: ...
 
-    async def add_listener(
-        self, channel: str, callback: Callable[[object, int, str, str], None]
-    ) -> None:
-        """Call back with (connection, process id, channel, payload) at each NOTIFY."""
-        ...
-
-    def add_termination_listener(self, callback: Callable[[object], None]) -> None:
-        """Call back with the connection once it is closed, by whichever side."""
-        ...
-
 
 class Database:
     """One service's database as its runtime role sees it."""

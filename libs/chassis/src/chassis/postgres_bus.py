@@ -8,9 +8,9 @@ its own so that a long transaction of a service doesn't keep dead messages from 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 import asyncpg
 
@@ -72,6 +72,16 @@ _BACKLOG: Final = """
         coalesce(extract(epoch FROM clock_timestamp() - min(enqueued_at)), 0)::float8 AS oldest
     FROM messages WHERE queue = $1
 """
+
+
+class _Ears(Driver, Protocol):
+    """What is used besides of asyncpg's connection."""
+
+    async def add_listener(
+        self, channel: str, callback: Callable[[object, int, str, str], None]
+    ) -> None: ...
+
+    def add_termination_listener(self, callback: Callable[[object], None]) -> None: ...
 
 
 class PostgresBus:
@@ -177,12 +187,12 @@ class PostgresBus:
         while True:
             try:
                 async with self._database.driver() as connection:
-                    await self._hear(connection)
+                    await self._hear(cast(_Ears, connection))
             except (DatabaseUnavailable, *_DRIVER_ERRORS) as error:
                 logger.warning("bus: no notices, polling only", extra={"reason": str(error)})
             await asyncio.sleep(RECONNECT_SECONDS)
 
-    async def _hear(self, connection: Driver) -> None:
+    async def _hear(self, connection: _Ears) -> None:
         """Pass notices on until the connection is lost."""
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _connection: lost.set())

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import text
@@ -98,7 +99,7 @@ async def test_a_batch_sends_one_notice_a_queue(bus: Bus, bus_database: TestData
     await bus.declare("payment", frozenset({LOADED}))
     database = Database.connect(bus_database.url, name="ears")
     async with database.driver() as connection:
-        await connection.add_listener(CHANNEL, hear)
+        await cast(Any, connection).add_listener(CHANNEL, hear)
         await bus.publish([event() for _ in range(50)])
         await connection.fetch("SELECT 1")
         connection.terminate()
