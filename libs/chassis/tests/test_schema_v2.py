@@ -25,12 +25,12 @@ async def migrator(database: TestDatabase) -> AsyncIterator[AsyncConnection]:
 async def left_out(connection: AsyncConnection, table: str) -> set[tuple[str, str]]:
     """The columns that ANALYZE passes over, in each partition."""
     found = await connection.exec_driver_sql(
-        "SELECT inhrelid::regclass::text, attname FROM pg_inherits"
+        "SELECT inhrelid::regclass::text AS part, attname FROM pg_inherits"
         " JOIN pg_attribute ON attrelid = inhrelid"
         " WHERE inhparent = $1::text::regclass AND attstattarget = 0",
         (table,),
     )
-    return {(row[0], row[1]) for row in found}
+    return {(row.part, row.attname) for row in found}
 
 
 @pytest.mark.parametrize("table", NEVER_SEARCHED)
