@@ -1,8 +1,9 @@
 """The environment of every service's migrations; the section of `alembic.ini` says which service.
 
 A service's tables are compared with `<package>.models.Base.metadata`. Left out of the comparison
-are partitions, which come and go by the day, and the tables of `chassis.schema_v1`, which are the
-same in every service: libs/chassis/tests compares those once with the tables that chassis declares.
+are partitions, which come and go by the day, and the tables of `chassis.schema_v1` and later ones,
+which are the same in every service: libs/chassis/tests compares those once with the tables that
+chassis declares.
 """
 
 import asyncio
@@ -21,10 +22,11 @@ from asyncpg import PostgresError
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.schema import SchemaItem
 
+from chassis import schema_v1, schema_v3
 from chassis.migrations import COMPARE, CONNECTION, exclusive_connection
-from chassis.schema_v1 import TABLES
 
 config = context.config
+TABLES = schema_v1.TABLES | schema_v3.TABLES
 
 
 def find_metadata() -> MetaData | None:

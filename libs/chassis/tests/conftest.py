@@ -7,7 +7,7 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
-from chassis import schema_v1, schema_v2
+from chassis import schema_v1, schema_v2, schema_v3
 from chassis.embedded import EmbeddedPostgres
 from chassis.migrations import exclusive_connection
 from chassis.testing.databases import Recipe, digest_of
@@ -37,6 +37,9 @@ def recipe() -> Recipe:
         schema_v2.pass_statistics_on(op, RUNTIME_ROLE)
         for table, columns in schema_v2.NEVER_SEARCHED.items():
             schema_v2.keep_statistics_lean(op, table, columns)
+        schema_v3.create_inbox(op, RUNTIME_ROLE)
+        schema_v3.create_dead_letters(op, RUNTIME_ROLE)
+        schema_v3.create_worker_lease(op, RUNTIME_ROLE)
         connection.commit()
 
     async def migrate(url: str) -> None:
