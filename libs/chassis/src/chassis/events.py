@@ -5,9 +5,9 @@ event exists exactly when its change does. Publishing is another process's work.
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypeAlias, TypedDict
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 from sqlalchemy import (
@@ -79,6 +79,10 @@ class CloudEvent(BaseModel):
     def from_json(cls, document: bytes | str) -> "CloudEvent":
         """Raises pydantic's `ValidationError` for anything that isn't such an event."""
         return cls.model_validate_json(document)
+
+
+# What a service does about an event, in the session's transaction; see `chassis.consumer`.
+Handler: TypeAlias = Callable[[AsyncSession, CloudEvent], Awaitable[None]]
 
 
 class OutboxRow(TypedDict):
