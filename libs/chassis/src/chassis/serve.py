@@ -13,7 +13,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -25,7 +25,9 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 from starlette.types import ASGIApp
 
+from chassis.buses import BusNotConfigured
 from chassis.db import Database, DatabaseUnavailable
+from chassis.events import Handler
 from chassis.health import Readiness, health_app
 from chassis.logs import configure_logging
 from chassis.schema import SchemaError, check_serves, schema_problem
@@ -48,13 +50,17 @@ class CannotStart(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What `main` needs to know of a service."""
+    """What `main` needs to know of a service.
+
+    `handlers` says what is done about which event type; a service without events has None.
+    """
 
     name: str
     settings: Callable[[], ServiceSettings]
     app: Callable[[ServiceSettings, Database], FastAPI]
     jobs: Callable[[ServiceSettings, Database], Sequence[Job]]
     code_revision: int
+    handlers: Mapping[str, Handler] | None = None
 
 
 class _Server(uvicorn.Server):
@@ -89,7 +95,7 @@ def main(service: Service, arguments: Sequence[str] | None = None) -> NoReturn:
                 runner.run(run(service, settings))
     except ValidationError as error:
         fail(settings_sentence(error), EXIT_POINTLESS)
-    except SchemaError as error:
+    except (SchemaError, BusNotConfigured) as error:
         fail(str(error), EXIT_POINTLESS)
     except CannotStart as error:
         fail(str(error), EXIT_FAILED)
@@ -155,11 +161,28 @@ async def _run_worker(service: Service, settings: ServiceSettings) -> None:
         logger.info("working")
         try:
             jobs = service.jobs(settings, database)
-            await run_worker(settings=settings, jobs=jobs, stop=stop)
+            async with _event_jobs(service, settings, database) as more:
+                await run_worker(settings=settings, jobs=[*jobs, *more], stop=stop)
         finally:
             readiness.draining = True
             await database.dispose()
     logger.info("stopped")
+
+
+@contextlib.asynccontextmanager
+async def _event_jobs(
+    service: Service, settings: ServiceSettings, database: Database
+) -> AsyncGenerator[Sequence[Job]]:
+    if service.handlers is None:
+        yield []
+        return
+    # Only workers need it, and an api process should stay small.
+    from chassis.backbone import open_backbone
+
+    async with open_backbone(
+        settings, database, service=service.name, handlers=service.handlers
+    ) as jobs:
+        yield jobs
 
 
 def _connect(service: Service, settings: ServiceSettings) -> Database:

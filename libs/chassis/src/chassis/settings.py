@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Environment = Literal["dev", "staging", "production"]
+Colour = Literal["blue", "green"]
 
 
 class ServiceSettings(BaseSettings):
@@ -18,6 +19,7 @@ class ServiceSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="UBERTRUCK_", extra="ignore", frozen=True)
 
     environment: Environment = "dev"
+    colour: Colour = Field(default="blue", description="Which slot of a release this process is of")
     database_url: SecretStr = Field(description="postgresql+asyncpg://… of the runtime role")
     database_pool_size: int = Field(default=5, ge=1, le=50)
     host: str = "127.0.0.1"

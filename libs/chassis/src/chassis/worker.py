@@ -38,13 +38,14 @@ class Job:
 
     `run` returns True when more is waiting and it should be called again at once; otherwise it is
     called again after `interval` seconds. A run longer than `timeout` seconds is cancelled and
-    counts as failed.
+    counts as failed. After failures it is called again no later than after `longest_retry` seconds.
     """
 
     name: str
     interval: float
     run: Callable[[], Awaitable[bool]]
     timeout: float = 60
+    longest_retry: float = LONGEST_RETRY_SECONDS
 
 
 async def run_worker(
@@ -61,9 +62,9 @@ async def run_worker(
         await _cut_off(tasks, settings.drain_timeout)
 
 
-def retry_delay(failures: int) -> float:
+def retry_delay(failures: int, *, longest: float = LONGEST_RETRY_SECONDS) -> float:
     """Seconds before the next try after `failures` failures in a row: doubling, spread, capped."""
-    longest = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 16))
+    longest = min(longest, FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 16))
     return longest * _random.uniform(0.5, 1)
 
 
@@ -73,7 +74,7 @@ async def _repeat(job: Job, stop: asyncio.Event) -> None:
         outcome = await _attempt(job)
         failures = failures + 1 if outcome is None else 0
         if failures:
-            await _pause(stop, retry_delay(failures))
+            await _pause(stop, retry_delay(failures, longest=job.longest_retry))
         elif not outcome:
             await _pause(stop, job.interval)
 
