@@ -1,6 +1,7 @@
 """`python -m booking api | worker | openapi`."""
 
 from booking.app import NAME, create_app, create_jobs
+from booking.events import HANDLERS
 from booking.settings import BookingSettings
 from chassis.serve import Service, main
 
@@ -9,7 +10,8 @@ SERVICE = Service(
     settings=BookingSettings,  # pyright: ignore[reportArgumentType] - its fields come from the environment
     app=create_app,
     jobs=create_jobs,
-    code_revision=6,
+    code_revision=7,
+    handlers=HANDLERS,
 )
 
 if __name__ == "__main__":

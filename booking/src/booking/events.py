@@ -5,7 +5,7 @@ once. Events come late, twice and in any order; a handler looks at the booking, 
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
@@ -18,7 +18,7 @@ from booking.errors import BookingNotFound
 from booking.models import Booking
 from booking.statuses import Status
 from booking.transitions import lock_booking, move
-from chassis.events import CloudEvent
+from chassis.events import CloudEvent, Handler
 from contracts.payment import (
     PAYMENT_DECLINED,
     PAYMENT_RESERVED,
@@ -28,8 +28,6 @@ from contracts.payment import (
 from contracts.positions import TRUCK_POSITION_SAMPLED
 
 log = logging.getLogger(__name__)
-
-Handler = Callable[[AsyncSession, CloudEvent], Awaitable[None]]
 
 
 async def confirm(session: AsyncSession, event: CloudEvent) -> None:
