@@ -44,7 +44,7 @@ def ubertruck(
 def test_help_names_the_commands(ubertruck: Command) -> None:
     shown = ubertruck("--help")
     assert shown.code == 0
-    for name in ("up", "demo", "token", "status", "logs", "backup", "restore", "audit"):
+    for name in ("up", "demo", "token", "status", "logs", "backup", "restore", "audit", "events"):
         assert f"\n  {name} " in shown.out
 
 

@@ -123,6 +123,13 @@ def a_shipper_books_and_cancels(driver: Driver) -> None:
     assert driver.request("POST", f"{path}/cancel").status_code == 409
 
 
+async def its_events_are_published(driver: Driver) -> None:
+    await eventually(lambda: "no such event" in driver.do("events", "list", "booking", "--waiting"))
+    listed = driver.do("events", "list", "booking", "--type", "booking.cancelled")
+    assert "in.ubertruck.booking.cancelled.v1" in listed
+    assert "no dead letters" in driver.do("events", "dead")
+
+
 def each_demo_user_gets_a_token(driver: Driver) -> None:
     for alias in ("fleet", "driver", "operator", "admin"):
         me = driver.request("GET", "/auth/me", alias)
@@ -252,6 +259,7 @@ async def test_a_platform_from_its_first_start_to_its_end(driver: Driver, tmp_pa
     everything_is_ready(driver)
     only_workers_know_the_bus(driver)
     a_shipper_books_and_cancels(driver)
+    await its_events_are_published(driver)
     each_demo_user_gets_a_token(driver)
     the_demo_can_be_pasted(driver)
     its_documents_are_there(driver)

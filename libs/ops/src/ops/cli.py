@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -19,8 +20,10 @@ app = typer.Typer(
 )
 audit_app = typer.Typer(help="The audit of who did what.", no_args_is_help=True)
 keys_app = typer.Typer(help="The keys that sign access tokens.", no_args_is_help=True)
+events_app = typer.Typer(help="Events that services send and handle.", no_args_is_help=True)
 evidence_app = typer.Typer(help="What happened on a trip.", no_args_is_help=True)
 app.add_typer(audit_app, name="audit")
+app.add_typer(events_app, name="events")
 app.add_typer(evidence_app, name="evidence")
 app.add_typer(keys_app, name="keys")
 
@@ -197,6 +200,51 @@ def verify_evidence(
     from ops.evidence import show
 
     raise typer.Exit(show(file, known=head))
+
+
+@events_app.command("list")
+def list_events(
+    ctx: typer.Context,
+    service: Annotated[str, typer.Argument(help="Who sent them.")] = "booking",
+    type: Annotated[str | None, typer.Option(help="A part of the type.")] = None,
+    subject: Annotated[str | None, typer.Option(help="What they are about: an id.")] = None,
+    waiting: Annotated[bool, typer.Option("--waiting", help="Only those not published.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="So many at most.")] = 20,
+) -> None:
+    """Show the newest events of a service's outbox."""
+    from ops.events import list_sent
+
+    list_sent(ctx.obj, service, type=type, subject=subject, waiting=waiting, limit=limit)
+
+
+@events_app.command("dead")
+def dead_events(
+    ctx: typer.Context,
+    letter: Annotated[UUID | None, typer.Argument(help="One of them, whole.")] = None,
+    resolved: Annotated[bool, typer.Option("--resolved", help="Also those done with.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="So many a service.")] = 50,
+) -> None:
+    """Show dead letters: events that could not be handled or published."""
+    from ops.events import list_dead, show_dead
+
+    if letter is None:
+        list_dead(ctx.obj, resolved=resolved, limit=limit)
+    else:
+        show_dead(ctx.obj, letter)
+
+
+@events_app.command("replay")
+def replay_events(
+    ctx: typer.Context,
+    letters: Annotated[list[UUID], typer.Argument(help="Dead letters, as `events dead` shows.")],
+) -> None:
+    """Let the worker try dead letters again; exit code 1 when some are not open.
+
+    One that was too old is handled even if it may have been handled before.
+    """
+    from ops.events import replay
+
+    raise typer.Exit(replay(ctx.obj, letters))
 
 
 @keys_app.command("rotate")

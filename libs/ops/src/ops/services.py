@@ -36,13 +36,15 @@ def roles_of(database: str) -> tuple[str, str]:
 class Service:
     """One service: `name` is that of its database and processes, `package` what is run.
 
-    `client` is its own client at auth-service, for those that call others.
+    `client` is its own client at auth-service, for those that call others. `has_events` says that
+    it sends or handles events.
     """
 
     name: str
     package: str
     title: str
     client: str | None = None
+    has_events: bool = False
 
     @property
     def api(self) -> str:
@@ -68,7 +70,7 @@ class Service:
 SERVICES = (
     Service(name="auth", package="auth_service", title="Identity"),
     Service(name="config", package="config_service", title="Configuration"),
-    Service(name="booking", package="booking", title="Booking", client="booking"),
+    Service(name="booking", package="booking", title="Booking", client="booking", has_events=True),
 )
 AUTH, CONFIG, BOOKING = SERVICES
 # The event bus is a database without a service: every worker uses it.
