@@ -5,8 +5,8 @@ from alembic import op
 from chassis.schema_v1 import set_schema_revision
 from chassis.schema_v3 import create_dead_letters, create_inbox, create_worker_lease
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 
 RUNTIME = "booking_runtime"
 
@@ -16,4 +16,4 @@ def upgrade() -> None:
     create_inbox(op, RUNTIME)
     create_dead_letters(op, RUNTIME)
     create_worker_lease(op, RUNTIME)
-    set_schema_revision(op, current=6, minimum_code=1)
+    set_schema_revision(op, current=7, minimum_code=1)
