@@ -102,7 +102,7 @@ class TestReceive:
         waiting = asyncio.create_task(take(bus, Q, wait=20))
         await asyncio.sleep(0.2)
         await bus.publish([event()])
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(10):
             assert len(await waiting) == 1
 
     async def test_consumers_at_once_leave_nothing_behind(self, place: Place, bus: Bus) -> None:
