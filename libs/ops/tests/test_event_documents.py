@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ops.event_documents import END, main
+from ops.event_documents import BEGIN, END, main
 
 PAGES = Path(__file__).parents[3] / "docs" / "events"
 REQUESTED = "in.ubertruck.booking.requested.v1"
@@ -45,11 +45,31 @@ def test_what_is_behind_is_named_and_written(
     (folder / "asyncapi.json").write_text("{}")
     (folder / "schemas" / f"{REQUESTED}.json").unlink()
     page = folder / "README.md"
-    page.write_text(page.read_text().replace(f"\n{END}", f"| old |\n{END}"))
+    page.write_text(page.read_text().replace(END, f"| old |\n{END}"))
     assert main(["--check"], folder=folder) == 1
     assert capsys.readouterr().out.count("is behind") == 3
     assert main([], folder=folder) == 0
     assert {path: path.read_text() for path in folder.rglob("*.*")} == before
+
+
+def test_what_people_wrote_on_the_page_stays(folder: Path) -> None:
+    page = folder / "README.md"
+    before, _, rest = page.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    assert "## How to add an event" in after
+    page.write_text(f"{before}{BEGIN}{END}{after}")
+    assert main([], folder=folder) == 0
+    assert page.read_text() == (PAGES / "README.md").read_text()
+
+
+@pytest.mark.parametrize("mark", [BEGIN, END])
+def test_a_page_without_a_place_for_the_table_is_left_alone(folder: Path, mark: str) -> None:
+    page = folder / "README.md"
+    without = page.read_text().replace(mark, "")
+    page.write_text(without)
+    with pytest.raises(ValueError, match="no place for the table"):
+        main([], folder=folder)
+    assert page.read_text() == without
 
 
 @pytest.mark.parametrize("argv", [[], ["--check"]])

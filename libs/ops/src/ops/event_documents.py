@@ -20,8 +20,8 @@ from contracts.events import Event
 from contracts.schemas import breaks, schema_of
 
 FOLDER = Path("docs", "events")
-BEGIN = "<!-- Made by `make docs`: -->\n\n"
-END = "\n<!-- Until here. -->"
+BEGIN = "<!-- Made by `make docs`: -->\n"
+END = "<!-- Until here. -->\n"
 
 
 class Incompatible(Exception):
@@ -58,9 +58,11 @@ def _check_released(folder: Path, schemas: Mapping[Path, dict[str, Any]]) -> Non
 
 
 def _with_table(page: str) -> str:
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}{as_markdown()}{END}{after}"
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"the page has no place for the table, from {BEGIN!r} to {END!r}")
+    return f"{before}{BEGIN}\n{as_markdown()}\n{END}{after}"
 
 
 def _json(value: object) -> str:
