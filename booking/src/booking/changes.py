@@ -14,12 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from booking.arrangements import SCHEDULE
 from booking.cancellation import CancellationTerms
 from booking.errors import BookingNotFound
+from booking.fleets.service import Caller
 from booking.models import Booking
 from booking.rows import SOURCE, amended_event, arranged
 from booking.schemas import AmendRequest
 from booking.service import reached_by
 from booking.statuses import Status
 from booking.transitions import lock_booking, move
+from booking.trips.calling_off import call_off_trips
 from chassis.access import Grant
 from chassis.audit import record_audit
 from chassis.etags import IfMatch
@@ -87,18 +89,19 @@ async def cancel_booking(
     seen: IfMatch | None,
     source_ip: Address | None,
 ) -> Booking:
-    """Call a booking off, for the fee of the stage that it has reached.
+    """Call a booking off, for the fee of the stage that it has reached, and its trips with it.
 
-    Raises `IllegalTransition` where that isn't possible: also for the second of two at once.
+    Raises `IllegalTransition` where that isn't possible: also for the second of two at once, and
+    once a truck is loaded.
     """
     booking = await _locked(session, grant, booking_id, seen)
     booking.check_move(Status.CANCELLED)
     fee = terms.current().fee(booking.status, booking.price_paise)
+    actor, at = grant.principal.subject, datetime.now(UTC)
+    caller = Caller(grant=grant, source_ip=source_ip)
+    await call_off_trips(session, booking.id, caller=caller, at=at, reason=reason)
     booking.cancellation_fee_paise = fee.paise
-    actor = grant.principal.subject
-    change = await move(
-        session, booking, Status.CANCELLED, by=actor, at=datetime.now(UTC), reason=reason
-    )
+    change = await move(session, booking, Status.CANCELLED, by=actor, at=at, reason=reason)
     await record_audit(
         session,
         actor=actor,
