@@ -120,10 +120,12 @@ async def test_a_relay_waits_for_no_other(runtime: Database) -> None:
     hanging, bus = SlowBus(), FakeBus()
     first = asyncio.create_task(Relay(runtime, hanging, batch_size=3).run())
     await hanging.asked.wait()
-    async with asyncio.timeout(2):
-        await drain(Relay(runtime, bus, batch_size=3))
-    hanging.go.set()
-    await first
+    try:
+        async with asyncio.timeout(2):
+            await drain(Relay(runtime, bus, batch_size=3))
+    finally:
+        hanging.go.set()
+        await first
     assert not {e.id for e in bus.published} & {e.id for e in hanging.published}
     assert len(bus.published) == len(hanging.published) == 3
 
