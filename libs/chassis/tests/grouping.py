@@ -69,11 +69,12 @@ class CutDatabase(Database):
     """Cuts its connection at each of `cuts`: the number of an operation, counted from 0.
 
     An operation is a statement, a BEGIN or a COMMIT. A cut comes before it, or after it: then the
-    server has done it, and nobody is told.
+    server has done it, and nobody is told. A `confused` driver doesn't see that it was cut.
     """
 
     cuts: Mapping[int, bool]
     done = 0
+    confused = False
 
     @asynccontextmanager
     async def driver(self) -> AsyncGenerator[Driver]:
@@ -135,5 +136,7 @@ class CutDriver:
 
     def _cut(self) -> None:
         self._database.done += 1
+        if self._database.confused:
+            raise asyncpg.InternalClientError("got result for unknown protocol state 3")
         self.terminate()
         raise asyncpg.ConnectionDoesNotExistError("cut")

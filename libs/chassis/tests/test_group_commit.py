@@ -231,12 +231,14 @@ async def test_more_than_can_wait_are_sent_away(things: Database) -> None:
     assert await counts(things) == (6, 6, 0)
 
 
+@pytest.mark.parametrize("confused", [False, True], ids=["closed", "confused"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("operation", range(TRANSACTION, TRANSACTION + 10))
 async def test_a_connection_that_dies_at_any_moment(
-    things: Database, database: TestDatabase, operation: int, after: bool
+    things: Database, database: TestDatabase, operation: int, after: bool, confused: bool
 ) -> None:
     cut = counted(database, {operation: after})
+    cut.confused = confused
     writes = [write(str(n), key=str(n) if n % 2 else None) for n in range(6)]
     async with grouping(cut, batch=4) as commits:
         outcomes = await at_once(commits, *writes, write("bad"))

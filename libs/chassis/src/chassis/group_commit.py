@@ -45,7 +45,9 @@ _TRY_AGAIN = ("40", "0A000")
 # Nothing was committed and trying at once won't help: no room, a lock or a statement that lasted.
 _PASSING = ("53", "55P03", "57014")
 _CONNECTION_LOST = ("08", "57P")
-_DRIVER_ERRORS = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError)
+# asyncpg's own confusion, when the server ends the connection just as it is used.
+_BROKEN = (OSError, asyncpg.InternalClientError)
+_DRIVER_ERRORS = (*_BROKEN, asyncpg.InterfaceError, asyncpg.PostgresError)
 
 ROWS = Histogram(
     "group_commit_rows", "Calls in one transaction", ["table"], buckets=(1, 2, 4, 8, 16, 32, 64)
@@ -233,7 +235,7 @@ class GroupCommit:
                 return await self._transaction.run(connection, writes, doubtful=doubtful)
             except _DRIVER_ERRORS as error:
                 state: str = getattr(error, "sqlstate", None) or ""
-                if isinstance(error, OSError) or state.startswith(_CONNECTION_LOST):
+                if isinstance(error, _BROKEN) or state.startswith(_CONNECTION_LOST):
                     connection.terminate()
                     raise _Lost from error
                 if state.startswith(_PASSING):
