@@ -16,6 +16,7 @@ from booking.fleets.kinds import HEAVY_GOODS, DocumentKind
 from booking.fleets.models import Driver, Truck
 from booking.fleets.service import Caller
 from booking.models import one_of
+from booking.trips.errors import DriverBusy, TruckBusy
 from booking.trips.models import HOLDING, UNDER_WAY, Trip
 
 # Older positions say nothing of where a truck is.
@@ -25,14 +26,19 @@ NOTICE: Final = timedelta(hours=4)
 # No trip's load is so small that more trucks than this would be needed for what may be booked.
 MOST_TRUCKS: Final = 100
 
+# Three questions and not one with OR, so that each is answered by its own partial index; OFFSET
+# keeps the planner from reading all trips first, where one truck's is asked for.
 _BUSY: Final = """
     EXISTS (
-        SELECT FROM trips WHERE trips.{kind}_id = {kind}.id AND (
-            ({holding} AND trips.planned && tstzrange(:begin, :until)) OR {under_way}
-        )
+        SELECT FROM trips WHERE trips.{kind}_id = {kind}.id
+            AND {holding} AND trips.planned && tstzrange(:begin, :until)
+        OFFSET 0
+    ) OR EXISTS (
+        SELECT FROM trips WHERE trips.{kind}_id = {kind}.id AND {under_way} OFFSET 0
     ) OR EXISTS (
         SELECT FROM absences WHERE absences.{kind}_id = {kind}.id
             AND absences.period && tstzrange(:begin, :until)
+        OFFSET 0
     )
 """
 
@@ -46,7 +52,9 @@ def _busy(kind: str) -> str:
 
 
 # Distances in degrees: near enough to say which of some trucks is the nearest within a district.
-# A truck that another transaction works on is left to it.
+# A truck that another transaction works on is left to it. The planner would rather read all trucks
+# and sort them than walk them from the nearest on, of which a few suffice.
+_FROM_THE_NEAREST_ON: Final = text("SELECT set_config('enable_sort', 'off', true)")
 _NEAREST: Final = text(
     f"""
     SELECT truck.id AS truck_id, (
@@ -55,24 +63,27 @@ _NEAREST: Final = text(
             AND driver.licence_classes && CAST(:heavy AS text[])
             AND driver.licence_expires_on >= :last_day
             AND NOT ({_busy("driver")})
-        ORDER BY driver.id LIMIT 1
+        LIMIT 1
         FOR NO KEY UPDATE SKIP LOCKED
     ) AS driver_id
     FROM truck_positions AS place
-    JOIN trucks AS truck ON truck.id = place.truck_id
+    CROSS JOIN LATERAL (
+        SELECT truck.id, truck.tenant_id FROM trucks AS truck
+        WHERE truck.id = place.truck_id
+            AND truck.retired_at IS NULL
+            AND truck.states = '{{}}'
+            AND :material = ANY (truck.materials)
+            AND (
+                SELECT count(*) FROM truck_documents AS paper
+                WHERE paper.truck_id = truck.id AND paper.expires_on >= :last_day
+            ) = :papers
+            AND NOT ({_busy("truck")})
+            AND truck.id <> ALL (CAST(:passed AS uuid[]))
+        FOR NO KEY UPDATE SKIP LOCKED
+    ) AS truck
     WHERE place.recorded_at > :fresh
-        AND truck.retired_at IS NULL
-        AND truck.states = '{{}}'
-        AND :material = ANY (truck.materials)
-        AND (
-            SELECT count(*) FROM truck_documents AS paper
-            WHERE paper.truck_id = truck.id AND paper.expires_on >= :last_day
-        ) = :papers
-        AND NOT ({_busy("truck")})
-        AND truck.id <> ALL (CAST(:passed AS uuid[]))
     ORDER BY point(place.lng, place.lat) <-> point(:lng, :lat)
     LIMIT 1
-    FOR NO KEY UPDATE OF truck SKIP LOCKED
     """  # noqa: S608 - built of names of ours
 )
 
@@ -100,6 +111,7 @@ async def assign_nearest(
         "lng": booking.pickup_lng,
     }
     left = await open_tons(session, booking)
+    await session.execute(_FROM_THE_NEAREST_ON)
     trips: list[Trip] = []
     passed: list[UUID] = []
     while left > 0 and len(passed) < MOST_TRUCKS:
@@ -110,14 +122,20 @@ async def assign_nearest(
         if found.driver_id is None:
             continue
         truck = await session.get_one(Truck, found.truck_id)
-        trip, left = await assign(
-            session,
-            caller=caller,
-            booking=booking,
-            truck=truck,
-            driver=await session.get_one(Driver, found.driver_id),
-            tons=min(left, truck.capacity_mt),
-            window=window,
-        )
+        driver = await session.get_one(Driver, found.driver_id)
+        try:
+            async with session.begin_nested():
+                trip, left = await assign(
+                    session,
+                    caller=caller,
+                    booking=booking,
+                    truck=truck,
+                    driver=driver,
+                    tons=min(left, truck.capacity_mt),
+                    window=window,
+                )
+        except (TruckBusy, DriverBusy):
+            # Taken between the search and its lock: on to the next.
+            continue
         trips.append(trip)
     return trips, left
