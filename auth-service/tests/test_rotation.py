@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from auth_service import keys as auth_keys
+from auth_service import rotation
 from auth_service.app import create_app, open_realm
 from auth_service.keys import NoSigningKey, SigningKeys
 from auth_service.models import SigningKey
@@ -64,6 +65,15 @@ async def test_two_processes_at_once_make_one_first_key(
 async def test_a_key_id_is_the_thumbprint_of_the_key(realm: Realm) -> None:
     [jwk] = (await fresh_keys(realm)).published()
     assert len(jwk["kid"]) == 43
+
+
+async def test_a_key_id_can_be_typed_as_an_argument(
+    realm: Realm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = iter(["-option", "argument"])
+    monkeypatch.setattr(rotation, "_thumbprint", lambda _jwk: next(ids))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType] - takes any key
+    [jwk] = (await fresh_keys(realm)).published()
+    assert jwk["kid"] == "argument"
 
 
 async def test_a_new_key_is_published_before_it_signs(realm: Realm, clock: Clock) -> None:

@@ -119,7 +119,11 @@ async def _audit(tx: AsyncSession, action: str, key: SigningKey) -> None:
 
 
 async def _new_key(realm: Realm) -> SigningKey:
-    private, jwk = await asyncio.to_thread(_generate, realm.settings.signing_key_bits)
+    bits = realm.settings.signing_key_bits
+    private, jwk = await asyncio.to_thread(_generate, bits)
+    # The id is an argument of `keys retire`, and one with a dash in front reads as an option.
+    while jwk["kid"].startswith("-"):
+        private, jwk = await asyncio.to_thread(_generate, bits)
     sealed = realm.vault.seal(private, purpose=PURPOSE, owner=jwk["kid"])
     return SigningKey(kid=jwk["kid"], sealed_private=sealed, public_jwk=jwk)
 

@@ -13,7 +13,7 @@ POLL_SECONDS = 0.01
 def serving_pid(data_dir: Path) -> int | None:
     """The process that serves this data folder right now."""
     recorded = _pid_file(data_dir)[0]
-    return int(recorded) if recorded.isdigit() and _serves(int(recorded), data_dir) else None
+    return int(recorded) if recorded.isdigit() and serves(int(recorded), data_dir) else None
 
 
 def is_ready(data_dir: Path, pid: int) -> bool:
@@ -59,10 +59,11 @@ def _pid_file(data_dir: Path) -> list[str]:
 
 def _all_serving(data_dir: Path) -> list[int]:
     pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
-    return [pid for pid in pids if _serves(pid, data_dir)]
+    return [pid for pid in pids if serves(pid, data_dir)]
 
 
-def _serves(pid: int, data_dir: Path) -> bool:
+def serves(pid: int, data_dir: Path) -> bool:
+    """Whether this process is a living Postgres process of this data folder."""
     process = Path("/proc", str(pid))
     try:
         if (process / "comm").read_text().strip() != "postgres":

@@ -177,7 +177,10 @@ class EmbeddedPostgres:
 
     def _await_end(self, pid: int, seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        while self.pid == pid and time.monotonic() < deadline:
+        # It takes its file away a little before it ends.
+        while self.pid == pid or _processes.serves(pid, self.data_dir):
+            if time.monotonic() > deadline:
+                return
             time.sleep(_processes.POLL_SECONDS)
 
     def _log_tail(self) -> str:
