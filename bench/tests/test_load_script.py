@@ -25,8 +25,9 @@ CHECKS = (
     "it is of what was asked",
 )
 
-# Python is all that the tests may demand of a machine, and only node can run k6's scripts.
-pytestmark = pytest.mark.skipif(NODE is None, reason="no node, so load/*.js was not run")
+pytestmark = pytest.mark.skipif(  # the tests may demand Python only, and node runs k6's scripts
+    NODE is None, reason="no node, so load/*.js was not run"
+)
 
 Run = Callable[..., dict[str, Any]]
 

@@ -29,8 +29,9 @@ FINE: dict[str, Any] = {
     "timeout": 0,
     "complaint": "",
 }
-# Python is all that the tests may demand of a machine; `make bench` itself refuses without wrk.
-needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason=wrk.MISSING)
+needs_wrk = pytest.mark.skipif(  # the tests may demand Python only; `make bench` refuses without
+    shutil.which("wrk") is None, reason=wrk.MISSING
+)
 
 
 def output(**changes: Any) -> str:

@@ -16,16 +16,15 @@ from booking.cancellation import CancellationTerms
 from booking.errors import BookingNotFound
 from booking.fleets.service import Caller
 from booking.models import Booking
-from booking.rows import SOURCE, amended_event, arranged
+from booking.rows import amended_event, arranged
 from booking.schemas import AmendRequest
 from booking.service import reached_by
 from booking.statuses import Status
-from booking.transitions import lock_booking, move
+from booking.transitions import lock_booking, move, tell_of
 from booking.trips.calling_off import call_off_trips
 from chassis.access import Grant
 from chassis.audit import record_audit
 from chassis.etags import IfMatch
-from chassis.events import record_event
 from contracts.booking import BOOKING_AMENDED
 
 Address = IPv4Address | IPv6Address
@@ -53,16 +52,8 @@ async def amend_booking(
     actor, at = grant.principal.subject, datetime.now(UTC)
     booking.amend(changes, at=at)
     await session.flush()
-    await record_event(
-        session,
-        source=SOURCE,
-        type=BOOKING_AMENDED,
-        subject=booking.id,
-        tenant_id=booking.tenant_id,
-        aggregate_version=booking.version,
-        data=amended_event(booking, changed=tuple(sorted(changes)), by=actor),
-        occurred_at=at,
-    )
+    told = amended_event(booking, changed=tuple(sorted(changes)), by=actor)
+    await tell_of(session, booking, BOOKING_AMENDED, told, at=at)
     await record_audit(
         session,
         actor=actor,

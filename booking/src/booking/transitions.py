@@ -79,6 +79,22 @@ async def lock_booking(session: AsyncSession, *conditions: ColumnElement[bool]) 
     )
 
 
+async def tell_of(
+    session: AsyncSession, booking: Booking, type: str, data: BaseModel, *, at: datetime
+) -> None:
+    """Write what others are told of a booking as it is after a change."""
+    await record_event(
+        session,
+        source=SOURCE,
+        type=type,
+        subject=booking.id,
+        tenant_id=booking.tenant_id,
+        aggregate_version=booking.version,
+        data=data,
+        occurred_at=at,
+    )
+
+
 async def move(
     session: AsyncSession,
     booking: Booking,
@@ -95,15 +111,6 @@ async def move(
     change = booking.move_to(status, by=by, at=at, reason=reason)
     session.add(change)
     await session.flush()
-    type_, tell = _TOLD[status]
-    await record_event(
-        session,
-        source=SOURCE,
-        type=type_,
-        subject=booking.id,
-        tenant_id=booking.tenant_id,
-        aggregate_version=booking.version,
-        data=tell(booking, change),
-        occurred_at=change.changed_at,
-    )
+    type_, describe = _TOLD[status]
+    await tell_of(session, booking, type_, describe(booking, change), at=at)
     return change

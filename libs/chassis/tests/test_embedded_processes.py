@@ -16,8 +16,9 @@ from chassis.testing.servers import temporary_postgres
 
 from .postgres import execute, run, wait_until_gone
 
-# An ordinary user starts Postgres as itself, so for it there is no such change to test.
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+needs_root = pytest.mark.skipif(  # an ordinary user starts Postgres as itself: nothing to test
+    os.geteuid() != 0, reason="only root can become another user"
+)
 
 
 class TestLeftovers:

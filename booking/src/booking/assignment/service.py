@@ -25,15 +25,13 @@ from booking.fleets.fitness import Load, Window, against_driver, against_truck
 from booking.fleets.models import Driver, Truck
 from booking.fleets.service import Caller
 from booking.models import Booking
-from booking.rows import SOURCE
 from booking.statuses import Status
-from booking.transitions import lock_booking
+from booking.transitions import lock_booking, tell_of
 from booking.trips.access import BUSY, named, tell
 from booking.trips.errors import NotFit
 from booking.trips.models import Trip
 from booking.trips.steps import TripStatus
 from chassis.audit import record_audit
-from chassis.events import record_event
 from chassis.ids import new_id
 from contracts.booking import BOOKING_ASSIGNED, BookingAssigned
 from contracts.trips import TRIP_ASSIGNED, TripAssigned
@@ -205,20 +203,12 @@ async def _first_assigned(
 ) -> None:
     session.add(booking.move_to(Status.ASSIGNED, by=by, at=at))
     await session.flush()
-    await record_event(
-        session,
-        source=SOURCE,
-        type=BOOKING_ASSIGNED,
-        subject=booking.id,
+    told = BookingAssigned(
+        booking_id=booking.id,
         tenant_id=booking.tenant_id,
-        aggregate_version=booking.version,
-        data=BookingAssigned(
-            booking_id=booking.id,
-            tenant_id=booking.tenant_id,
-            shipper_id=booking.shipper_id,
-            assigned_mt=tons,
-            open_mt=left,
-            assigned_at=at,
-        ),
-        occurred_at=at,
+        shipper_id=booking.shipper_id,
+        assigned_mt=tons,
+        open_mt=left,
+        assigned_at=at,
     )
+    await tell_of(session, booking, BOOKING_ASSIGNED, told, at=at)

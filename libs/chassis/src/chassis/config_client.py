@@ -163,9 +163,9 @@ class ConfigClient:
         except _RefreshFailed as failure:
             _note_failure(entry, str(failure))
             return
-        except Exception:
-            # The token provider is the caller's and may raise anything; a refresh that ended would
-            # leave this process with an old configuration until somebody restarts it.
+        except Exception:  # the token provider is the caller's and may raise anything
+            # A refresh that ended would leave this process with an old configuration until
+            # somebody restarts it.
             logger.exception("configuration refresh broke", extra={"path": entry.path})
             _note_failure(entry, "unforeseen")
             return

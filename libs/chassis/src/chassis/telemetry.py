@@ -81,8 +81,7 @@ class TelemetryMiddleware:
         token = context.attach(trace.set_span_in_context(span, parent))
         try:
             await self._app(scope, receive, watch)
-        except Exception:
-            # Nothing is swallowed: it is counted and logged while its trace is at hand.
+        except Exception:  # raised again: counted and logged here while its trace is at hand
             UNHANDLED.inc()
             logger.exception("unhandled error", extra={"path": scope["path"]})
             raise

@@ -87,8 +87,7 @@ async def _attempt(job: Job) -> bool | None:
                 more = await job.run()
     except Unavailable as error:
         logger.warning("job put off", extra={"job": job.name, "reason": str(error)})
-    except Exception:
-        # A job is a service's own code and may raise anything; the others and its next run go on.
+    except Exception:  # a job is a service's own code; the others and its next run go on
         logger.exception("job failed", extra={"job": job.name})
     else:
         LAST_SUCCESS.labels(job.name).set(time.time())
