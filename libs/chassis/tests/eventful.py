@@ -7,11 +7,13 @@ from typing import Any
 
 from sqlalchemy import RowMapping, text
 
+from chassis.consumer import Consumer
 from chassis.db import Database
-from chassis.events import CloudEvent, record_event
+from chassis.events import CloudEvent, Handler, record_event
 from chassis.ids import new_id
 
-from .event_worker import DONE, Thing
+from .event_worker import DONE, HANDLERS, QUEUE, Thing
+from .fake_bus import FakeBus
 
 
 async def make_effects(migrator_url: str, *, runtime_role: str = "chassis_runtime") -> None:
@@ -21,6 +23,19 @@ async def make_effects(migrator_url: str, *, runtime_role: str = "chassis_runtim
         await session.execute(text("CREATE TABLE effects (event_id uuid, number int)"))
         await session.execute(text(f"GRANT SELECT, INSERT ON effects TO {runtime_role}"))
     await migrator.dispose()
+
+
+def consumer_of(
+    runtime: Database, bus: FakeBus, handlers: Mapping[str, Handler] = HANDLERS
+) -> Consumer:
+    return Consumer(runtime, bus, queue=QUEUE, handlers=handlers)
+
+
+async def consume_all(runtime: Database, bus: FakeBus, *events: CloudEvent) -> None:
+    bus.put(QUEUE, *(event.to_json() for event in events))
+    consumer = consumer_of(runtime, bus)
+    while bus.messages[QUEUE]:
+        await consumer.run()
 
 
 def thing_done(

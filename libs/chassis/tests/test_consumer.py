@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -11,15 +11,23 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from chassis import consumer as consumer_module
 from chassis import inbox
 from chassis.bus import BusUnavailable
-from chassis.consumer import BATCH_SIZE, Consumer
+from chassis.consumer import BATCH_SIZE
 from chassis.db import Database
-from chassis.events import CloudEvent, Handler
+from chassis.events import CloudEvent
 from chassis.schema_v3 import INBOX_KEEP_DAYS
 from chassis.telemetry import current_traceparent
 from chassis.testing.databases import TestDatabase
 
-from .event_worker import DONE, HANDLERS, QUEUE, note_effect
-from .eventful import ask_for_replay, dead_letters, effects, make_effects, thing_done
+from .event_worker import DONE, QUEUE, note_effect
+from .eventful import (
+    ask_for_replay,
+    consume_all,
+    consumer_of,
+    dead_letters,
+    effects,
+    make_effects,
+    thing_done,
+)
 from .fake_bus import FakeBus
 
 
@@ -36,22 +44,9 @@ def bus() -> FakeBus:
     return FakeBus()
 
 
-def consumer_of(
-    runtime: Database, bus: FakeBus, handlers: Mapping[str, Handler] = HANDLERS
-) -> Consumer:
-    return Consumer(runtime, bus, queue=QUEUE, handlers=handlers)
-
-
 def handled(outcome: str, kind: str = DONE) -> float:
     labels = {"type": kind, "outcome": outcome}
     return REGISTRY.get_sample_value("events_handled_total", labels) or 0.0
-
-
-async def consume_all(runtime: Database, bus: FakeBus, *events: CloudEvent) -> None:
-    bus.put(QUEUE, *(event.to_json() for event in events))
-    consumer = consumer_of(runtime, bus)
-    while bus.messages[QUEUE]:
-        await consumer.run()
 
 
 async def test_events_have_their_effect_and_leave_the_queue(

@@ -1,19 +1,27 @@
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis.consumer import ATTEMPTS, HAND_OUTS, Consumer
+from chassis.consumer import ATTEMPTS, HAND_OUTS
 from chassis.db import Database, DatabaseUnavailable
-from chassis.events import CloudEvent, Handler
+from chassis.events import CloudEvent
 from chassis.schema_v3 import INBOX_KEEP_DAYS
 from chassis.testing.databases import TestDatabase
 
-from .event_worker import DONE, HANDLERS, QUEUE, note_effect
-from .eventful import ask_for_replay, dead_letters, effects, make_effects, thing_done
+from .event_worker import DONE, QUEUE, note_effect
+from .eventful import (
+    ask_for_replay,
+    consume_all,
+    consumer_of,
+    dead_letters,
+    effects,
+    make_effects,
+    thing_done,
+)
 from .fake_bus import FakeBus
 
 
@@ -28,19 +36,6 @@ async def runtime(database: TestDatabase) -> AsyncIterator[Database]:
 @pytest.fixture
 def bus() -> FakeBus:
     return FakeBus()
-
-
-def consumer_of(
-    runtime: Database, bus: FakeBus, handlers: Mapping[str, Handler] = HANDLERS
-) -> Consumer:
-    return Consumer(runtime, bus, queue=QUEUE, handlers=handlers)
-
-
-async def consume_all(runtime: Database, bus: FakeBus, *events: CloudEvent) -> None:
-    bus.put(QUEUE, *(event.to_json() for event in events))
-    consumer = consumer_of(runtime, bus)
-    while bus.messages[QUEUE]:
-        await consumer.run()
 
 
 class TestFailingHandler:
