@@ -57,15 +57,33 @@ def fees(version: int = 1, **changes: Any) -> FakeConfiguration:
     return FakeConfiguration(data, version, checksum(data))
 
 
+TRIPS: Mapping[str, Any] = {
+    "declared_paise_per_ton": {
+        "coal": 4_500_00,
+        "iron_ore": 6_000_00,
+        "limestone": 900_00,
+        "fertilizer": 24_000_00,
+        "grain": 26_000_00,
+        "sand": 1_200_00,
+    },
+}
+
+
+def trip_rules(version: int = 1, **changes: Any) -> FakeConfiguration:
+    data = copy.deepcopy({**TRIPS, **changes})
+    return FakeConfiguration(data, version, checksum(data))
+
+
 @dataclass(slots=True)
 class FakeSource:
     """config-service, held in the hand."""
 
     now: FakeConfiguration | None = field(default_factory=configuration)
     fees: FakeConfiguration | None = field(default_factory=fees)
+    trips: FakeConfiguration | None = field(default_factory=trip_rules)
 
     def get(self, path: str) -> FakeConfiguration:
-        found = {"pricing": self.now, "cancellation": self.fees}[path]
+        found = {"pricing": self.now, "cancellation": self.fees, "trips": self.trips}[path]
         if found is None:
             raise ConfigurationUnavailable
         return found

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booking.trips.rules import TripRules, WeightRules
+from booking.trips.rules import WeightRules
 from booking.trips.weights import (
     Weighing,
     WeightsImplausible,
@@ -15,7 +15,6 @@ from booking.trips.weights import (
     shortage,
     tons,
 )
-from contracts.booking import Material
 
 RULES = WeightRules()
 CAPACITY = Decimal("25.5")
@@ -137,9 +136,3 @@ def test_kilograms_and_tons_are_the_same(kg: int) -> None:
 def test_no_part_of_a_kilogram_is_lost(text: str) -> None:
     with pytest.raises(ValueError, match=r"weight|kilogram"):
         kilograms(Decimal(text))
-
-
-def test_every_material_has_a_declared_value() -> None:
-    rules = TripRules.model_validate({"shortage_tolerance_percent": 0.25})
-    assert rules.shortage_tolerance_percent == Decimal("0.25")
-    assert rules.declared_paise_per_ton.keys() == set(Material)

@@ -17,6 +17,7 @@ DEV = Address("booking", "dev", "limits/coal")
 PRODUCTION = Address("booking", "production", "limits/coal")
 PRICING = Address("booking", "dev", "pricing")
 CANCELLATION = Address("booking", "dev", "cancellation")
+TRIPS = Address("booking", "dev", "trips")
 TICKET = "CHG-20260001"
 OTHER_TICKET = "CHG-20260002"
 

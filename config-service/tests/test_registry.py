@@ -9,7 +9,7 @@ from config_service.registry import REGISTRATIONS, validated
 from contracts.booking import Material
 from contracts.pricing import MAX_CONDITION_LENGTH, MAX_TRIGGERS
 
-from .factories import CANCELLATION, PRICING, faults_in, pricing, seed
+from .factories import CANCELLATION, PRICING, TRIPS, faults_in, pricing, seed
 
 NIGHT = {"condition": "hour < 5", "multiplier": 1.2}
 
@@ -182,3 +182,65 @@ def test_every_stage_has_its_fee(stage: str) -> None:
 @pytest.mark.parametrize("registration", REGISTRATIONS)
 def test_registrations_speak_of_services_that_there_are(registration: Any) -> None:
     assert registration.service in get_args(ServiceName)
+
+
+def trips(**changes: Any) -> dict[str, Any]:
+    return {**seed("trips"), **changes}
+
+
+def test_the_rules_of_trips_that_the_service_ships_are_valid() -> None:
+    validated(TRIPS, trips())
+
+
+WORTH = seed("trips")["declared_paise_per_ton"]
+
+
+def test_the_worth_of_each_material_is_said() -> None:
+    for material in Material:
+        left = {name: paise for name, paise in WORTH.items() if name != material}
+        [(pointer, _message, code)] = faults_of(trips(declared_paise_per_ton=left), TRIPS)
+        assert (pointer, code) == (f"/data/declared_paise_per_ton/{material}", "required")
+    assert faults_of({}, TRIPS)[0][0] == "/data/declared_paise_per_ton"
+
+
+@pytest.mark.parametrize(
+    "pattern", ["JH-[A-Z]{3}-[0-9]{4,8}", "[A-Z0-9][A-Z0-9/-]{4,28}[A-Z0-9]", "A"]
+)
+def test_patterns_of_transit_passes(pattern: str) -> None:
+    validated(TRIPS, trips(transit_passes={"JH": {"name": "challan", "pattern": pattern}}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer", "code"),
+    [
+        ({"declared_paise_per_ton": {**WORTH, "coal": 0}}, "/declared_paise_per_ton/coal", "min"),
+        ({"declared_paise_per_ton": {**WORTH, "gold": 1}}, "/declared_paise_per_ton/gold", "addi"),
+        ({"shortage_tolerance_percent": 100.5}, "/shortage_tolerance_percent", "maximum"),
+        ({"shortage_tolerance_percent": 0.00001}, "/shortage_tolerance_percent", "decimals"),
+        ({"km_per_day": 350.5}, "/km_per_day", "type"),
+        ({"km_per_day": 49}, "/km_per_day", "minimum"),
+        ({"weights": {"least_tare_percent": 0}}, "/weights/least_tare_percent", "exclusiveMin"),
+        ({"weights": {"least_tare_percent": 150}}, "/weights", "tare"),
+        ({"weights": {"least_tare_percent": 40, "most_tare_percent": 40}}, "/weights", "tare"),
+        ({"transit_passes": {"Jharkhand": {}}}, "/transit_passes", "pattern"),
+        ({"transit_passes": {"JH": {"materials": ["gold"]}}}, "/transit_passes/JH", "enum"),
+        *(
+            ({"transit_passes": {"JH": {"pattern": pattern}}}, "/transit_passes/JH", "pattern")
+            for pattern in (
+                "([A-Z]+)+",
+                "[A-Z]*",
+                "A|B",
+                "[Z-A]",
+                "A{2,1}",
+                "A{1,9}B{1,9}C{1,9}",
+                r"\w{4}",
+                ".",
+            )
+        ),
+        ({"tolerance": 1}, "/tolerance", "additionalProperties"),
+    ],
+)
+def test_rules_of_trips_out_of_bounds(changes: dict[str, Any], pointer: str, code: str) -> None:
+    [(where, _message, what)] = faults_of(trips(**changes), TRIPS)
+    assert where.startswith(f"/data{pointer}")
+    assert what.startswith(code)

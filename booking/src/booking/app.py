@@ -26,7 +26,7 @@ from booking.trips.access import Road
 from booking.trips.endpoints import codes as trip_codes
 from booking.trips.endpoints import router as trip_steps
 from booking.trips.read_endpoints import router as trips
-from booking.trips.rules import TripRules
+from booking.trips.rules import TRIPS, RulesInForce
 from chassis.app import Resource
 from chassis.app import create_app as assemble
 from chassis.audit_anchor import FileAnchor
@@ -60,7 +60,7 @@ def create_app(
     resources: list[Resource] = []
     if source is None:
         source = client = _config_client(own)
-        resources.append(lambda: client.running(PRICING, CANCELLATION))
+        resources.append(lambda: client.running(PRICING, CANCELLATION, TRIPS))
     commits = GroupCommit(database, BOOKINGS)
     resources.append(commits.running)
     app = assemble(
@@ -80,7 +80,7 @@ def create_app(
         quote_validity=timedelta(minutes=own.quote_minutes),
         commits=commits,
     )
-    app.state.road = Road(rules=TripRules(), code_key=code_key(own.client_secret_file))
+    app.state.road = Road(rules=RulesInForce(source), code_key=code_key(own.client_secret_file))
     return app
 
 

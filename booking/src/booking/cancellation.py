@@ -8,17 +8,12 @@ from typing import Annotated, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from booking.statuses import Status
-from booking.tariff import ConfigSource, Configuration, Number
+from booking.tariff import ConfigSource, Configuration, Number, whole_of_number
 from chassis.config_client import ConfigurationUnavailable
 
 log = logging.getLogger(__name__)
 
 CANCELLATION: Final = "cancellation"
-
-
-def _whole(value: object) -> object:
-    # JSON doesn't tell 500 from 500.0, and neither does the schema that the document satisfied.
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class Stage(BaseModel):
@@ -27,7 +22,7 @@ class Stage(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     percent: Annotated[Number, Field(ge=0, le=100)] = Decimal(0)
-    fixed_paise: Annotated[int, BeforeValidator(_whole), Field(ge=0, le=100_000_000)] = 0
+    fixed_paise: Annotated[int, BeforeValidator(whole_of_number), Field(ge=0, le=100_000_000)] = 0
 
     def fee_paise(self, price_paise: int) -> int:
         """The fee on a booking of this price, half a paisa upwards; never more than the price."""

@@ -31,6 +31,14 @@ def decimal_of_number(value: object) -> object:
     return value
 
 
+def whole_of_number(value: object) -> object:
+    """A JSON number that is whole as an int; anything else as it is.
+
+    JSON doesn't tell 500 from 500.0, and neither does the schema that a document satisfied.
+    """
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 Number = Annotated[Decimal, BeforeValidator(decimal_of_number), WithJsonSchema({"type": "number"})]
 Multiplier = Annotated[Number, Field(ge=1, le=3)]
 

@@ -18,6 +18,7 @@ from config_service.addresses import Address, ServiceName
 from config_service.documents import Document, JsonObject, child, read_document
 from config_service.errors import InvalidConfiguration
 from config_service.pricing import precision_faults, pricing_faults
+from config_service.trips import trips_faults
 from contracts.pricing import DRY_RUN_PATH
 
 Rule = Callable[[JsonObject], Iterable[FieldError]]
@@ -111,4 +112,5 @@ _OTHERWISE: Final = "breaks a rule of the schema"
 REGISTRATIONS: Final = (
     _registration("booking", "pricing", "booking-pricing.json", pricing_faults),
     _registration("booking", "cancellation", "booking-cancellation.json", precision_faults),
+    _registration("booking", "trips", "booking-trips.json", trips_faults),
 )

@@ -19,7 +19,7 @@ from booking.trips.errors import DriverBusy, TripNotFound, TruckBusy
 from booking.trips.evidence import Entry
 from booking.trips.models import Trip
 from booking.trips.records import append_evidence
-from booking.trips.rules import TripRules
+from booking.trips.rules import RulesInForce
 from booking.trips.steps import Step, after
 from chassis.access import Grant, Scope
 from chassis.audit import record_audit
@@ -42,7 +42,7 @@ BUSY: Final[Mapping[str, type[DomainError]]] = MappingProxyType(
 class Road:
     """What trips are judged by: the rules in force, and the key of one-time codes."""
 
-    rules: TripRules
+    rules: RulesInForce
     code_key: bytes
 
 

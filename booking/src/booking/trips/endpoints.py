@@ -46,6 +46,7 @@ from booking.trips.transit_pass import (
 )
 from booking.trips.weights import WeightsImplausible
 from chassis.access import Grant, requires
+from chassis.config_client import ConfigurationUnavailable
 from chassis.db import Session
 from chassis.errors import PreconditionFailed, problem_response, problems
 from chassis.etags import IfMatch
@@ -147,6 +148,7 @@ async def arrive_at_pickup(
         EwayBillFromTheFuture,
         BadGstin,
         *_PASS,
+        ConfigurationUnavailable,
     ),
 )
 async def load(
@@ -165,7 +167,11 @@ async def load(
     return _shown(trip, response)
 
 
-@router.post("/depart", operation_id="departTrip", responses=_responses(EwayBillExpired))
+@router.post(
+    "/depart",
+    operation_id="departTrip",
+    responses=_responses(EwayBillExpired, ConfigurationUnavailable),
+)
 async def depart(
     trip_id: UUID,
     caller: Driving,
@@ -192,7 +198,7 @@ async def arrive_at_drop(
     "/deliver",
     operation_id="deliverTrip",
     response_model=TripOut,
-    responses=_responses(*_CODE, WeightsImplausible),
+    responses=_responses(*_CODE, WeightsImplausible, ConfigurationUnavailable),
 )
 async def deliver(
     trip_id: UUID,

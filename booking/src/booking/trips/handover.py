@@ -93,16 +93,18 @@ async def load(
     """The truck is loaded and weighed, and its papers are complete."""
     trip = await begin_step(session, caller=caller, trip_id=trip_id, step=Step.LOAD, seen=seen)
     at = datetime.now(UTC)
+    ruling = road.rules.current()
+    rules = ruling.rules
     booking = await session.get_one(Booking, trip.booking_id)
     truck = await session.get_one(Truck, trip.truck_id)
     driver = await session.get_one(Driver, trip.driver_id)
     weighing = request.weighing
-    weights.check_loaded(weighing, capacity_mt=truck.capacity_mt, rules=road.rules.weights)
+    weights.check_loaded(weighing, capacity_mt=truck.capacity_mt, rules=rules.weights)
     trip.transit_pass_number = check_pass(
         request.transit_pass_number,
         material=booking.material_type,
         state=request.pickup_state,
-        rules=road.rules.transit_passes,
+        rules=rules.transit_passes,
     )
     bill = loading.bill_of(request.eway_bill, distance_m=booking.distance_m, at=at)
     if bill is not None:
@@ -119,7 +121,7 @@ async def load(
         driver=driver,
         request=request,
         bill=bill,
-        paise_per_ton=road.rules.declared_paise_per_ton[booking.material_type],
+        ruling=ruling,
     )
     await finish_step(session, trip, Step.LOAD, caller=caller, at=at, data=data)
     loaded = TripLoaded(
@@ -148,11 +150,12 @@ async def deliver(
     """The goods are handed over, weighed again; what is missing beyond the tolerance is claimed."""
     trip = await begin_step(session, caller=caller, trip_id=trip_id, step=Step.DELIVER, seen=seen)
     at = datetime.now(UTC)
+    ruling = road.rules.current()
     truck = await session.get_one(Truck, trip.truck_id)
     loaded_kg = await _net_kg(session, trip, Place.PICKUP)
     weighing = request.weighing
     weights.check_delivered(
-        weighing, loaded_kg=loaded_kg, capacity_mt=truck.capacity_mt, rules=road.rules.weights
+        weighing, loaded_kg=loaded_kg, capacity_mt=truck.capacity_mt, rules=ruling.rules.weights
     )
     wrong = await use_code(session, trip, Purpose.DROP, request.code, key=road.code_key, at=at)
     if wrong is not None:
@@ -165,6 +168,7 @@ async def deliver(
         "net_kg": weighing.net_kg,
         "proof_sha256": request.proof_sha256,
         "code": "accepted",
+        "rules": ruling.evidence,
     }
     await finish_step(session, trip, Step.DELIVER, caller=caller, at=at, data={**data})
     delivered = TripDelivered(
@@ -179,7 +183,7 @@ async def deliver(
         trip,
         loaded_kg=loaded_kg,
         delivered_kg=weighing.net_kg,
-        tolerance_percent=road.rules.shortage_tolerance_percent,
+        tolerance_percent=ruling.rules.shortage_tolerance_percent,
     )
     return trip
 

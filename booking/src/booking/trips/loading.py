@@ -18,6 +18,7 @@ from booking.trips.evidence import Entry, spelled
 from booking.trips.eway_bill import EwayBill, eway_bill
 from booking.trips.lorry_receipt import LorryReceipt, Party, Risk, check_gstin, freight_share
 from booking.trips.models import Trip
+from booking.trips.rules import Ruling
 from booking.trips.schemas import EwayBillIn, LoadRequest, PartyIn
 from booking.trips.weights import Weighing, shortage, tons
 
@@ -44,10 +45,11 @@ def loaded_data(
     driver: Driver,
     request: LoadRequest,
     bill: EwayBill | None,
-    paise_per_ton: int,
+    ruling: Ruling,
 ) -> dict[str, JsonValue]:
     """The data of the loading's entry."""
     weighing = request.weighing
+    paise_per_ton = ruling.rules.declared_paise_per_ton[booking.material_type]
     # What everything loaded is worth is what would be claimed if nothing of it arrived.
     worth = shortage(
         loaded_kg=weighing.net_kg,
@@ -78,6 +80,7 @@ def loaded_data(
         "truck": truck.registration_number,
         "driver": driver.name,
         "driver_licence": driver.licence_number,
+        "rules": ruling.evidence,
     }
 
 

@@ -1,28 +1,35 @@
-"""What of a trip may be configured, with the values that hold where nobody configured them."""
+"""The rules that trips are judged by, from the configuration in force."""
 
-from collections.abc import Mapping
+import logging
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    field_validator,
+)
 
-from booking.tariff import decimal_of_number
+from booking.tariff import ConfigSource, Configuration, decimal_of_number, whole_of_number
 from booking.trips.transit_pass import PASS_RULES, PassRule
+from chassis.config_client import ConfigurationUnavailable
 from contracts.booking import Material
+
+log = logging.getLogger(__name__)
+
+TRIPS: Final = "trips"
 
 Percent = Annotated[Decimal, BeforeValidator(decimal_of_number), Field(ge=0, le=100)]
 Ratio = Annotated[Decimal, BeforeValidator(decimal_of_number), Field(gt=0, le=500)]
-Paise = Annotated[int, Field(gt=0, le=100_000_000_00)]
-
-# Rupees a ton at the pit or the farm gate, in paise: what a consignor declares unless told better.
-_DECLARED: Final[Mapping[Material, int]] = {
-    Material.COAL: 4_500_00,
-    Material.IRON_ORE: 6_000_00,
-    Material.LIMESTONE: 900_00,
-    Material.FERTILIZER: 24_000_00,
-    Material.GRAIN: 26_000_00,
-    Material.SAND: 1_200_00,
-}
+Paise = Annotated[int, BeforeValidator(whole_of_number), Field(gt=0, le=100_000_000_00)]
+KmPerDay = Annotated[int, BeforeValidator(whole_of_number), Field(ge=50, le=2000)]
+# Strict models take no text for a member of an enumeration, and JSON has nothing else.
+_Goods = Annotated[Material, Field(strict=False)]
 
 
 class _Part(BaseModel):
@@ -42,10 +49,64 @@ class WeightRules(_Part):
 
 
 class TripRules(_Part):
-    """The rules of the road. `km_per_day` is what a loaded truck makes, its rests included."""
+    """The rules of the road as an operator writes them; what isn't said has the value given here.
 
+    What goods are worth has to be said: it is what claims are made of. `km_per_day` is what a
+    loaded truck makes, its rests included.
+    """
+
+    declared_paise_per_ton: dict[_Goods, Paise]
     weights: WeightRules = WeightRules()
-    km_per_day: Annotated[int, Field(ge=50, le=2000)] = 350
+    km_per_day: KmPerDay = 350
     shortage_tolerance_percent: Percent = Decimal("0.5")
-    declared_paise_per_ton: dict[Material, Paise] = Field(default_factory=lambda: dict(_DECLARED))
     transit_passes: dict[str, PassRule] = Field(default_factory=lambda: dict(PASS_RULES))
+
+    @field_validator("declared_paise_per_ton")
+    @classmethod
+    def _each_material(cls, declared: dict[Material, int]) -> dict[Material, int]:
+        missing = sorted(set(Material) - declared.keys())
+        if missing:
+            raise ValueError(f"lacks {', '.join(missing)}")
+        return declared
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ruling:
+    """One version of the rules."""
+
+    version: int
+    checksum: str
+    rules: TripRules
+
+    @property
+    def evidence(self) -> dict[str, JsonValue]:
+        """What the entry of a step keeps to say what it was judged by."""
+        return {"version": self.version, "checksum": self.checksum}
+
+
+class RulesInForce:
+    """Gives the rules in force; it asks nobody, so it may be read inside a transaction.
+
+    A step reads them once: another version may come in its midst.
+    """
+
+    def __init__(self, source: ConfigSource) -> None:
+        self._source = source
+        self._ready: Ruling | None = None
+
+    def current(self) -> Ruling:
+        """Raises `ConfigurationUnavailable` when there are none, or none that can be used."""
+        found = self._source.get(TRIPS)
+        ready = self._ready
+        if ready is None or (ready.version, ready.checksum) != (found.version, found.checksum):
+            ready = self._ready = _read(found)
+        return ready
+
+
+def _read(configuration: Configuration) -> Ruling:
+    try:
+        rules = TripRules.model_validate(configuration.data)
+    except ValidationError as error:
+        log.error("trips version %d can't be used: %s", configuration.version, error)
+        raise ConfigurationUnavailable from error
+    return Ruling(version=configuration.version, checksum=configuration.checksum, rules=rules)

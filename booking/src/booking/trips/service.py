@@ -87,13 +87,16 @@ async def depart(
     """The loaded truck leaves, with an e-way bill that still holds where it has one."""
     trip = await begin_step(session, caller=caller, trip_id=trip_id, step=Step.DEPART, seen=seen)
     at = datetime.now(UTC)
+    ruling = road.rules.current()
     if trip.eway_bill_expires_at is not None and trip.eway_bill_expires_at <= at:
         raise EwayBillExpired(f"It was valid until {trip.eway_bill_expires_at.isoformat()}.")
     distance_m = await session.scalar(
         select(Booking.distance_m).where(Booking.id == trip.booking_id)
     )
-    arrival = at + _DAY * (distance_m or 0) / (road.rules.km_per_day * 1000)
-    await finish_step(session, trip, Step.DEPART, caller=caller, at=at, data={})
+    arrival = at + _DAY * (distance_m or 0) / (ruling.rules.km_per_day * 1000)
+    await finish_step(
+        session, trip, Step.DEPART, caller=caller, at=at, data={"rules": ruling.evidence}
+    )
     departed = TripDeparted(
         **named(trip), departed_at=at, eway_bill_expires_at=trip.eway_bill_expires_at
     )

@@ -12,7 +12,7 @@ from ops.people import find
 from ops.services import AUTH, CONFIG, ENVIRONMENT, Layout
 from ops.sessions import Sessions
 
-PATHS = ("pricing", "cancellation")
+PATHS = ("pricing", "cancellation", "trips")
 TICKET = "CHG-00000001"
 PRECONDITION_FAILED = 412
 UNAVAILABLE = 503
