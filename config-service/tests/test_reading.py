@@ -156,6 +156,7 @@ async def test_schemas(author: Person) -> None:
     assert [(item["service"], item["path_pattern"]) for item in items] == [
         ("booking", "pricing"),
         ("booking", "cancellation"),
+        ("booking", "trips"),
     ]
     assert [item["json_schema"] for item in items] == [each.schema for each in REGISTRATIONS]
 
