@@ -71,3 +71,8 @@ true
 {{- end -}}
 {{ toJson (sortAlpha $found) }}
 {{- end }}
+
+{{/* What the routes choose between, as a list in JSON. */}}
+{{- define "service.slots" -}}
+{{ eq (include "service.argo" .) "true" | ternary (list "stable" "canary") (list "blue" "green") | toJson }}
+{{- end }}
