@@ -94,13 +94,13 @@ def create_app(
         separate_input_output_schemas=False,
         # A path with a slash too many is another path; a redirect would name our host.
         redirect_slashes=False,
+        # Not by include_router, which would build each route a second time, at the first request.
+        routes=[route for router in routers for route in router.routes],
         # TelemetryMiddleware does what FastAPI's would, for less.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     routes = tuple(route for router in routers for route in _strict_routes(router))
     app.state.runtime = Runtime(settings, database, verifier, AccessPolicy(open_scopes), routes)
-    for router in routers:
-        app.include_router(router)
     _add_error_handlers(app)
     app.add_middleware(LeanPaths, routes=routes)
     app.add_middleware(

@@ -14,7 +14,7 @@ from typing import Any, cast
 import httpx
 import schemathesis
 from fastapi import FastAPI
-from hypothesis import HealthCheck, reject, settings
+from hypothesis import HealthCheck, Phase, reject, settings
 
 from chassis.db import Database
 from chassis.settings import ServiceSettings
@@ -29,7 +29,13 @@ _UNHURRIED = [
     HealthCheck.filter_too_much,
 ]
 QUICK = settings(max_examples=5, derandomize=True, deadline=None, suppress_health_check=_UNHURRIED)
-LONG = settings(max_examples=500, deadline=None, suppress_health_check=_UNHURRIED)
+# Without what QUICK has walked through already, for which the collecting alone takes seconds.
+LONG = settings(
+    max_examples=500,
+    deadline=None,
+    suppress_health_check=_UNHURRIED,
+    phases=[Phase.reuse, Phase.generate, Phase.target, Phase.shrink],
+)
 
 _CHECKS: Mapping[str, Any] = {
     # No document can say all that is refused: which password is right, which two places are one.
