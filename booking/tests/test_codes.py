@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -10,11 +11,13 @@ from booking.trips.codes import (
     VALIDITY,
     WAIT,
     Code,
+    CodeState,
     Outcome,
     Purpose,
     Tried,
     attempt,
     issue,
+    state_of,
 )
 
 KEY = b"k" * 32
@@ -124,3 +127,13 @@ def test_nobody_gets_more_tries_than_allowed(moves: list[tuple[int, bool]]) -> N
             break
     for first, last in zip(looked_at, looked_at[MOST_FAILURES:], strict=False):
         assert last - first >= WAIT
+
+
+def test_how_a_code_stands() -> None:
+    _digits, code = issued()
+    assert state_of(code, at=NOON) is CodeState.ISSUED
+    assert state_of(code, at=NOON + VALIDITY) is CodeState.EXPIRED
+    blocked = replace(code, failures=MOST_FAILURES, blocked_until=NOON + WAIT)
+    assert state_of(blocked, at=NOON) is CodeState.BLOCKED
+    assert state_of(blocked, at=NOON + WAIT) is CodeState.ISSUED
+    assert state_of(replace(code, used_at=NOON), at=NOON + VALIDITY) is CodeState.USED

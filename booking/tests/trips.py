@@ -118,8 +118,12 @@ class Journey:
 async def journey(
     session: AsyncSession, client: httpx.AsyncClient, issuer: Issuer, **changes: Any
 ) -> Journey:
-    """A fresh trip of a fresh fleet, put into the session's transaction."""
+    """A fresh trip of a fresh fleet, put into the session's transaction.
+
+    `tenant_id` is the fleet's, `shipper` the tenant that booked.
+    """
     fleet, subject = changes.pop("tenant_id", uuid4()), uuid4()
+    changes["tenant_id"] = changes.pop("shipper", uuid4())
     booking = booking_row(**changes)
     truck, driver = truck_row(tenant_id=fleet), driver_row(tenant_id=fleet, subject=str(subject))
     session.add_all([booking, truck, driver])

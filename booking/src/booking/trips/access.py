@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from booking.fleets.access import refused_as
 from booking.fleets.models import Driver
 from booking.fleets.service import Caller
+from booking.models import Booking
 from booking.rows import SOURCE
 from booking.trips.errors import DriverBusy, TripNotFound, TruckBusy
 from booking.trips.evidence import Entry
@@ -59,6 +60,23 @@ def reached_by(grant: Grant) -> ColumnElement[bool]:
             driver = select(Driver.id).where(Driver.subject == principal.subject)
             return and_(own_fleet, Trip.driver_id.in_(driver))
         case Scope.OWN:
+            return false()
+
+
+def booked_by(grant: Grant) -> ColumnElement[bool]:
+    """Which trips a grant reaches for bookings: the tenant's, or the person's, who booked."""
+    principal = grant.principal
+    own_goods = Trip.shipper_tenant_id == principal.tenant_id
+    match grant.scope:
+        case Scope.ALL:
+            return true()
+        case Scope.TENANT:
+            return own_goods
+        case Scope.OWN:
+            own = select(Booking.id).where(Booking.shipper_id == principal.subject)
+            return and_(own_goods, Trip.booking_id.in_(own))
+        case Scope.ASSIGNED:
+            # Fleets, who reach bookings by way of their trips.
             return false()
 
 

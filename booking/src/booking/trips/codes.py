@@ -8,11 +8,15 @@ at a million.
 
 import hmac
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID
+
+from booking.trips.steps import TripStatus
 
 DIGITS: Final = 6
 MOST_FAILURES: Final = 5
@@ -25,6 +29,25 @@ class Purpose(StrEnum):
 
     PICKUP = "pickup"
     DROP = "drop"
+
+
+# Where a trip stands when a code is of use to it.
+DUE: Final[Mapping[Purpose, tuple[TripStatus, ...]]] = MappingProxyType(
+    {
+        Purpose.PICKUP: (TripStatus.ASSIGNED, TripStatus.ACCEPTED),
+        Purpose.DROP: (TripStatus.LOADED, TripStatus.IN_TRANSIT, TripStatus.AT_DROP),
+    }
+)
+
+
+class CodeState(StrEnum):
+    """How a code stands, for whoever has to hand it on."""
+
+    NOT_ISSUED = "not_issued"
+    ISSUED = "issued"
+    BLOCKED = "blocked"
+    EXPIRED = "expired"
+    USED = "used"
 
 
 class Outcome(StrEnum):
@@ -67,6 +90,17 @@ def issue(
     digits = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
     digest = _digest(digits, key=key, trip_id=trip_id, purpose=purpose)
     return digits, Code(digest=digest, expires_at=at + validity)
+
+
+def state_of(code: Code, *, at: datetime) -> CodeState:
+    """What a try would meet now."""
+    if code.used_at is not None:
+        return CodeState.USED
+    if at >= code.expires_at:
+        return CodeState.EXPIRED
+    if code.blocked_until is not None and at < code.blocked_until:
+        return CodeState.BLOCKED
+    return CodeState.ISSUED
 
 
 def attempt(

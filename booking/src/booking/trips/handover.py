@@ -4,26 +4,24 @@ A wrong code is returned and not raised, since its try has to be committed.
 """
 
 from datetime import UTC, datetime
-from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, false, select, true
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from booking.fleets.models import Driver, Truck
 from booking.fleets.service import Caller
 from booking.models import Booking
 from booking.trips import codes, loading, weights
-from booking.trips.access import Road, begin_step, finish_step, lock_trip, named, tell
+from booking.trips.access import Road, begin_step, booked_by, finish_step, lock_trip, named, tell
 from booking.trips.claims import claim_shortage
-from booking.trips.codes import Code, Purpose
+from booking.trips.codes import DUE, Code, Purpose
 from booking.trips.errors import CodeNotDue, WrongCode
 from booking.trips.models import Place, ShortageClaim, Trip, TripWeight
 from booking.trips.records import keep_code, next_receipt_number, use_code
 from booking.trips.schemas import DeliverRequest, LoadRequest
-from booking.trips.steps import Step, TripStatus
+from booking.trips.steps import Step
 from booking.trips.transit_pass import check_pass
-from chassis.access import Grant, Scope
 from chassis.audit import Outcome, record_audit
 from chassis.etags import IfMatch
 from contracts.trips import (
@@ -37,18 +35,13 @@ from contracts.trips import (
     TripLoaded,
 )
 
-_DUE: Final = {
-    Purpose.PICKUP: (TripStatus.ASSIGNED, TripStatus.ACCEPTED),
-    Purpose.DROP: (TripStatus.LOADED, TripStatus.IN_TRANSIT, TripStatus.AT_DROP),
-}
-
 
 async def issue_code(
     session: AsyncSession, *, caller: Caller, trip_id: UUID, purpose: Purpose, road: Road
 ) -> tuple[str, Code]:
     """A fresh code for whoever booked, in the place of the one before."""
-    trip = await lock_trip(session, trip_id, _booked_by(caller.grant))
-    if trip.status not in _DUE[purpose]:
+    trip = await lock_trip(session, trip_id, booked_by(caller.grant))
+    if trip.status not in DUE[purpose]:
         raise CodeNotDue(f"A code for the {purpose} is of no use to a trip that is {trip.status}.")
     digits, code = codes.issue(
         key=road.code_key, trip_id=trip.id, purpose=purpose, at=datetime.now(UTC)
@@ -221,16 +214,6 @@ async def close(
     )
     await tell(session, trip, TRIP_CLOSED, closed)
     return trip
-
-
-def _booked_by(grant: Grant) -> ColumnElement[bool]:
-    match grant.scope:
-        case Scope.ALL:
-            return true()
-        case Scope.TENANT:
-            return Trip.shipper_tenant_id == grant.principal.tenant_id
-        case Scope.OWN | Scope.ASSIGNED:
-            return false()
 
 
 def _weigh(

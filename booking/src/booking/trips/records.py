@@ -95,13 +95,7 @@ async def use_code(
     row = await session.get(TripCode, (trip.id, purpose), populate_existing=True)
     if row is None:
         raise NoCode(f"Nobody has asked for a code for the {purpose} yet.")
-    code = Code(
-        digest=row.digest,
-        expires_at=row.expires_at,
-        failures=row.failures,
-        blocked_until=row.blocked_until,
-        used_at=row.used_at,
-    )
+    code = code_of(row)
     tried = attempt(code, digits, key=key, trip_id=trip.id, purpose=purpose, at=at)
     for column, value in _columns(tried.code).items():
         setattr(row, column, value)
@@ -117,6 +111,17 @@ async def use_code(
             raise TooManyWrongCodes(retry_after=wait.total_seconds())
         case Outcome.EXPIRED | Outcome.USED:
             raise NoCode(f"The code is {tried.outcome}: ask for a new one.")
+
+
+def code_of(row: TripCode) -> Code:
+    """A code as it is kept."""
+    return Code(
+        digest=row.digest,
+        expires_at=row.expires_at,
+        failures=row.failures,
+        blocked_until=row.blocked_until,
+        used_at=row.used_at,
+    )
 
 
 def _columns(code: Code) -> dict[str, object]:

@@ -149,7 +149,7 @@ class TripOut(BaseModel):
                 "trip_id": trip.id,
                 "planned_from": trip.planned.lower,
                 "planned_until": trip.planned.upper,
-                "eway_bill": _eway_bill(trip),
+                "eway_bill": eway_bill_out(trip),
                 **{name: getattr(trip, name) for name in _SAME},
             }
         )
@@ -158,7 +158,8 @@ class TripOut(BaseModel):
 _SAME = TripOut.model_fields.keys() - {"trip_id", "planned_from", "planned_until", "eway_bill"}
 
 
-def _eway_bill(trip: Trip) -> dict[str, object] | None:
+def eway_bill_out(trip: Trip) -> dict[str, object] | None:
+    """The members of `EwayBillOut`."""
     if trip.eway_bill_number is None:
         return None
     return {

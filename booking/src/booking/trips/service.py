@@ -3,7 +3,6 @@
 `booking.trips.handover` has those at which goods change hands.
 """
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -13,16 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from booking.fleets.service import Caller
 from booking.models import Booking
-from booking.trips.access import Road, begin_step, finish_step, named, reached_by, tell
-from booking.trips.errors import EwayBillExpired, TripNotFound
+from booking.trips.access import Road, begin_step, finish_step, named, tell
+from booking.trips.errors import EwayBillExpired
 from booking.trips.eway_bill import EwayBill
 from booking.trips.models import Trip
-from booking.trips.schemas import TripFilter
 from booking.trips.steps import Step
 from booking.trips.weights import kilograms
-from chassis.access import Grant
 from chassis.etags import IfMatch
-from chassis.pagination import keyset
 from contracts.trips import (
     TRIP_ACCEPTED,
     TRIP_ARRIVED_AT_DROP,
@@ -35,27 +31,6 @@ from contracts.trips import (
 )
 
 _DAY: Final = timedelta(days=1)
-
-
-async def read_trip(session: AsyncSession, *, grant: Grant, trip_id: UUID) -> Trip:
-    """One trip that the caller may see."""
-    trip = await session.scalar(select(Trip).where(Trip.id == trip_id, reached_by(grant)))
-    if trip is None:
-        raise TripNotFound
-    return trip
-
-
-async def newest(session: AsyncSession, *, grant: Grant, wanted: TripFilter) -> Sequence[Trip]:
-    """One page and one trip more of what the caller may see."""
-    statement = select(Trip).where(reached_by(grant))
-    if wanted.status is not None:
-        statement = statement.where(Trip.status == wanted.status)
-    if wanted.booking_id is not None:
-        statement = statement.where(Trip.booking_id == wanted.booking_id)
-    page = keyset(
-        statement, at=Trip.created_at, row_id=Trip.id, cursor=wanted.cursor, limit=wanted.limit
-    )
-    return (await session.scalars(page)).all()
 
 
 async def accept(

@@ -119,7 +119,7 @@ class _Authenticated(_Bearer):
         return await authenticate(request)
 
 
-class _Requires(_Bearer):
+class _May(_Bearer):
     def __init__(
         self, resource: str, action: str, field: str | None, instead: tuple[str, str] | None
     ) -> None:
@@ -127,15 +127,26 @@ class _Requires(_Bearer):
         self._wanted = (resource, action, field)
         self._instead = instead
 
-    async def __call__(self, request: Request) -> Grant:
+    async def __call__(self, request: Request) -> Grant | None:
         principal = await authenticate(request)
         policy = cast(AccessPolicy, request.app.state.runtime.policy)
         scope = policy.scope_of(principal.permissions, *self._wanted)
         if self._instead is not None:
             scope = widest(scope, policy.scope_of(principal.permissions, *self._instead))
-        if scope is None:
-            raise PermissionMissing(f"This needs {self._wanted[0]}:{self._wanted[1]}.")
-        return Grant(principal, scope)
+        return None if scope is None else Grant(principal, scope)
+
+
+class _Requires(_Bearer):
+    def __init__(self, may: _May, name: str) -> None:
+        super().__init__()
+        self._may = may
+        self._name = name
+
+    async def __call__(self, request: Request) -> Grant:
+        grant = await self._may(request)
+        if grant is None:
+            raise PermissionMissing(f"This needs {self._name}.")
+        return grant
 
 
 def requires(
@@ -149,7 +160,15 @@ def requires(
 
     `instead` is another resource and action that will do as well; the wider scope counts.
     """
-    return Depends(_Requires(resource, action, field, instead))
+    return Depends(_Requires(_May(resource, action, field, instead), f"{resource}:{action}"))
+
+
+def may(resource: str, action: str, *, instead: tuple[str, str] | None = None) -> Any:
+    """A dependency that gives the `Grant` for the action, None without it, or answers 401.
+
+    For what several permissions open, each to something else; the endpoint answers 403.
+    """
+    return Depends(_May(resource, action, None, instead))
 
 
 def authenticated() -> Any:

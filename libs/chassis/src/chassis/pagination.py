@@ -7,7 +7,7 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Generic, NamedTuple, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 import orjson
@@ -20,6 +20,7 @@ from chassis.errors import BadRequest
 
 Row = TypeVar("Row")
 Item = TypeVar("Item")
+Statement = TypeVar("Statement", bound=Select[*tuple[Any, ...]])
 
 Limit = Annotated[int, Query(ge=1, le=200, description="Rows a page")]
 CursorParam = Annotated[
@@ -69,13 +70,13 @@ def decode_cursor(cursor: str) -> Key:
 
 
 def keyset(
-    statement: Select[Row],
+    statement: Statement,
     *,
     at: InstrumentedAttribute[datetime] | ColumnElement[datetime],
     row_id: InstrumentedAttribute[UUID] | ColumnElement[UUID],
     cursor: str | None,
     limit: int,
-) -> Select[Row]:
+) -> Statement:
     """Newest first, from behind `cursor`; asks for one row more than the page, to know the end."""
     if cursor is not None:
         key = decode_cursor(cursor)
