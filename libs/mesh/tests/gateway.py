@@ -147,7 +147,7 @@ def running(edge: Edge, *, jwks: str | None = None, write: bool = True) -> Gener
     with (
         (folder / "envoy.log").open("w+b") as log,
         subprocess.Popen(  # noqa: S603 - our own command
-            envoy_command(config), stdout=log, stderr=log, preexec_fn=_die_with_parent
+            envoy_command(config), stdout=log, stderr=log, preexec_fn=die_with_parent
         ) as process,
     ):
         try:
@@ -187,5 +187,5 @@ def _port(process: subprocess.Popen[bytes], socket_path: Path, log: Path) -> int
     return eventually(look)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

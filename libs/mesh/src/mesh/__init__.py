@@ -1,1 +1,1 @@
-"""The edge gateway: from a description to an Envoy configuration"""
+"""The edge gateway and the data plane: from descriptions and manifests to Envoy configurations."""

@@ -1,20 +1,16 @@
 """From the description of an edge gateway to the bootstrap configuration of Envoy 1.40."""
 
 from mesh.access_log import access_log
+from mesh.admin import admin_interface
 from mesh.clusters import cluster
-from mesh.description import Admin, Edge
+from mesh.description import Edge
 from mesh.filters import http_filters
 from mesh.headers import strip_headers
+from mesh.overload import overload_manager
 from mesh.problems import local_replies
 from mesh.proto import Json, duration, extension, socket_address
 from mesh.routes import route_configuration
 from mesh.tokens import keys_upstream
-
-# Whoever reaches the admin interface may look and drain, not stop the process or turn up its log.
-_ADMIN_PATHS = (
-    r"/(clusters|drain_listeners|healthcheck/(fail|ok)|listeners|memory|ready|server_info"
-    r"|stats(/prometheus)?)(\?.*)?"
-)
 
 # No caller is one of us, not even on this machine. An empty list would mean the private networks.
 _NOBODY: Json = {"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]}
@@ -33,10 +29,10 @@ def edge_config(edge: Edge) -> Json:
                 cluster(keys_upstream(edge.tokens, issuer)),
             ],
         },
-        "overload_manager": _overload(edge),
+        "overload_manager": overload_manager(edge.limits),
     }
     if edge.admin:
-        config["admin"] = _admin(edge.admin)
+        config["admin"] = admin_interface(edge.admin)
     return config
 
 
@@ -109,45 +105,4 @@ def _how_long_and_how_much(edge: Edge) -> Json:
             "initial_stream_window_size": 64 * 1024,
             "initial_connection_window_size": 1024 * 1024,
         },
-    }
-
-
-def _overload(edge: Edge) -> Json:
-    heap = "envoy.resource_monitors.fixed_heap"
-    return {
-        "refresh_interval": "0.25s",
-        "resource_monitors": [
-            extension(
-                "envoy.resource_monitors.global_downstream_max_connections",
-                "extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
-                max_active_downstream_connections=edge.limits.connections,
-            ),
-            extension(
-                heap,
-                "extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig",
-                max_heap_size_bytes=edge.limits.heap,
-            ),
-        ],
-        "actions": [
-            _when("envoy.overload_actions.shrink_heap", heap, 0.90),
-            _when("envoy.overload_actions.disable_http_keepalive", heap, 0.92),
-            _when("envoy.overload_actions.stop_accepting_requests", heap, 0.95),
-        ],
-    }
-
-
-def _when(action: str, monitor: str, above: float) -> Json:
-    return {"name": action, "triggers": [{"name": monitor, "threshold": {"value": above}}]}
-
-
-def _admin(admin: Admin) -> Json:
-    address = (
-        {"pipe": {"path": str(admin.socket), "mode": 0o600}}
-        if admin.listen is None
-        else socket_address(admin.listen.host, admin.listen.port)
-    )
-    return {
-        "address": address,
-        "ignore_global_conn_limit": True,
-        "allow_paths": [{"safe_regex": {"regex": _ADMIN_PATHS}}],
     }

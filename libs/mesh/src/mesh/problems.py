@@ -44,8 +44,18 @@ _NO_ID: Json = {
 
 
 def local_replies(problem_base: str) -> Json:
-    """The mappers of the connection manager. The first that fits is used; the last always fits."""
-    mappers = [_wrong_audience(problem_base)]
+    """The mappers of the edge's connection manager. The first that fits is used."""
+    return {"mappers": [_wrong_audience(problem_base), *_by_status(problem_base)]}
+
+
+def hop_replies(problem_base: str) -> Json:
+    """The mappers of the data plane behind the edge, which checks no tokens."""
+    return {"mappers": _by_status(problem_base)}
+
+
+def _by_status(problem_base: str) -> list[Json]:
+    """The last of them always fits."""
+    mappers: list[Json] = []
     conditions = [(_status("EQ", one.status), _document(one, problem_base)) for one in PROBLEMS]
     rest = _document(_OTHER, problem_base) | {"status": "%RESPONSE_CODE%"}
     conditions.append((_status("GE", 400), rest))
@@ -53,7 +63,7 @@ def local_replies(problem_base: str) -> Json:
         without_id: Json = {"and_filter": {"filters": [condition, _NO_ID]}}
         mappers.append(_mapper(without_id, document))
         mappers.append(_mapper(condition, document | _INSTANCE))
-    return {"mappers": mappers}
+    return mappers
 
 
 def _wrong_audience(problem_base: str) -> Json:
