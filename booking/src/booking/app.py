@@ -23,6 +23,7 @@ from booking.service import Pricer
 from booking.settings import booking_settings
 from booking.tariff import PRICING, ConfigSource, Tariffs
 from booking.trips.access import Road
+from booking.trips.bill_endpoints import router as eway_bills
 from booking.trips.endpoints import codes as trip_codes
 from booking.trips.endpoints import router as trip_steps
 from booking.trips.read_endpoints import router as trips
@@ -69,7 +70,18 @@ def create_app(
         description="Quotes and bookings of bulk freight. Money is in paise.",
         settings=own,
         database=database,
-        routers=[router, hot, trucks, drivers, dry_run, trips, trip_steps, trip_codes, board],
+        routers=[
+            router,
+            hot,
+            trucks,
+            drivers,
+            dry_run,
+            trips,
+            trip_steps,
+            trip_codes,
+            eway_bills,
+            board,
+        ],
         open_scopes=OPEN_SCOPES,
         keys=keys,
         resources=resources,

@@ -59,6 +59,27 @@ class EwayBillFromTheFuture(Invalid):
     title = "The e-way bill is of a later time"
 
 
+class NothingCarried(Conflict):
+    """An e-way bill goes with goods that are on a truck."""
+
+    type = "nothing-carried"
+    title = "The trip carries nothing now"
+
+
+class NoEwayBill(Conflict):
+    """There is no bill that could be extended."""
+
+    type = "no-eway-bill"
+    title = "The trip has no e-way bill"
+
+
+class RemainingImplausible(Invalid):
+    """It is more than the way from the pickup to the drop can be."""
+
+    type = "distance-implausible"
+    title = "The distance makes no sense"
+
+
 class TruckBusy(Conflict):
     """The truck has another trip at this time."""
 

@@ -99,11 +99,10 @@ async def load(
         state=request.pickup_state,
         rules=rules.transit_passes,
     )
-    bill = loading.bill_of(request.eway_bill, distance_m=booking.distance_m, at=at)
+    given = request.eway_bill
+    bill = given and loading.bill_of(given, distance_m=booking.distance_m, at=at)
     if bill is not None:
-        trip.eway_bill_number = bill.number
-        trip.eway_bill_issued_at = bill.issued_at
-        trip.eway_bill_expires_at = bill.expires_at
+        trip.travel_on(bill)
     number = await next_receipt_number(session, tenant_id=trip.tenant_id, at=at)
     trip.lorry_receipt_number = number
     _weigh(session, trip, Place.PICKUP, weighing, at=at)

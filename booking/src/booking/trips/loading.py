@@ -25,16 +25,19 @@ from booking.trips.weights import Weighing, shortage, tons
 KIND = "loaded"
 
 
-def bill_of(given: EwayBillIn | None, *, distance_m: int, at: datetime) -> EwayBill | None:
-    """The e-way bill that came with the load, which has to hold now."""
-    if given is None:
-        return None
-    if given.issued_at > at:
-        raise EwayBillFromTheFuture
+def bill_of(given: EwayBillIn, *, distance_m: int, at: datetime) -> EwayBill:
+    """The e-way bill that came with a load, which has to hold now."""
     bill = eway_bill(given.number, issued_at=given.issued_at, distance_m=distance_m)
+    require_holding(bill, at=at)
+    return bill
+
+
+def require_holding(bill: EwayBill, *, at: datetime) -> None:
+    """Raise `EwayBillFromTheFuture` or `EwayBillExpired` unless goods may travel on it now."""
+    if bill.issued_at > at:
+        raise EwayBillFromTheFuture
     if bill.expires_at <= at:
         raise EwayBillExpired(f"It was valid until {bill.expires_at.isoformat()}.")
-    return bill
 
 
 def loaded_data(

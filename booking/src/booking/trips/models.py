@@ -24,6 +24,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from booking.models import Base, one_of, words
 from booking.trips.codes import Purpose
+from booking.trips.eway_bill import EwayBill
 from booking.trips.steps import TripStatus
 
 # A truck that has delivered is free, whatever is still to be signed.
@@ -65,6 +66,11 @@ class Trip(Base):
             ["drivers.id", "drivers.tenant_id"],
             name="fk_trips_driver",
         ),
+        ForeignKeyConstraint(
+            ["eway_bill_truck_id", "tenant_id"],
+            ["trucks.id", "trucks.tenant_id"],
+            name="fk_trips_eway_bill_truck",
+        ),
         CheckConstraint(one_of("status", TripStatus), name="status"),
         CheckConstraint("load_mt > 0 AND load_mt <= 100", name="load_mt"),
         CheckConstraint(_NEVER_BACK, name="version"),
@@ -77,6 +83,9 @@ class Trip(Base):
             " AND (eway_bill_number IS NULL) = (eway_bill_expires_at IS NULL)"
             " AND eway_bill_number ~ '^[0-9]{12}$' AND eway_bill_expires_at > eway_bill_issued_at",
             name="eway_bill",
+        ),
+        CheckConstraint(
+            "eway_bill_truck_id IS NULL OR eway_bill_number IS NOT NULL", name="eway_bill_truck"
         ),
         UniqueConstraint("tenant_id", "lorry_receipt_number", name="uq_trips_lorry_receipt"),
         ExcludeConstraint(
@@ -107,10 +116,33 @@ class Trip(Base):
     eway_bill_number: Mapped[str | None] = mapped_column(Text)
     eway_bill_issued_at: Mapped[datetime | None]
     eway_bill_expires_at: Mapped[datetime | None]
+    eway_bill_truck_id: Mapped[UUID | None]
     transit_pass_number: Mapped[str | None] = mapped_column(Text)
     version: Mapped[int]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+    @property
+    def eway_bill(self) -> EwayBill | None:
+        """The e-way bill that it travels on."""
+        if (
+            self.eway_bill_number is None
+            or self.eway_bill_issued_at is None
+            or self.eway_bill_expires_at is None
+        ):
+            return None
+        return EwayBill(
+            number=self.eway_bill_number,
+            issued_at=self.eway_bill_issued_at,
+            expires_at=self.eway_bill_expires_at,
+        )
+
+    def travel_on(self, bill: EwayBill) -> None:
+        """Take this e-way bill, whose Part B names the present truck."""
+        self.eway_bill_number = bill.number
+        self.eway_bill_issued_at = bill.issued_at
+        self.eway_bill_expires_at = bill.expires_at
+        self.eway_bill_truck_id = self.truck_id
 
 
 class TripEvidence(Base):

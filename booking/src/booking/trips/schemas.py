@@ -58,6 +58,25 @@ class EwayBillIn(Strict):
     issued_at: Moment
 
 
+Kilometres = Annotated[int, Field(strict=True, ge=1, le=5000)]
+
+
+class EwayBillRecord(EwayBillIn):
+    """The e-way bill that a trip travels on, its Part B naming the present truck."""
+
+    distance_km: Kilometres | None = Field(
+        default=None, description="The way that the bill is for; the whole one if not said"
+    )
+
+
+class ExtensionRequest(Strict):
+    """An extension that was made on the portal, and why."""
+
+    remaining_km: Kilometres = Field(description="What was left to drive")
+    extended_at: Moment | None = Field(default=None, description="Now, if not said")
+    reason: Name
+
+
 class LoadRequest(Weighed):
     """The load, and its papers."""
 
@@ -119,6 +138,9 @@ class EwayBillOut(BaseModel):
     number: str
     issued_at: datetime
     expires_at: datetime
+    names_truck: bool | None = Field(
+        description="Whether its Part B names the truck that carries the goods; null: not known"
+    )
 
 
 class TripOut(BaseModel):
@@ -166,4 +188,7 @@ def eway_bill_out(trip: Trip) -> dict[str, object] | None:
         "number": trip.eway_bill_number,
         "issued_at": trip.eway_bill_issued_at,
         "expires_at": trip.eway_bill_expires_at,
+        "names_truck": (
+            None if trip.eway_bill_truck_id is None else trip.eway_bill_truck_id == trip.truck_id
+        ),
     }

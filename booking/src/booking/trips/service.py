@@ -14,7 +14,6 @@ from booking.fleets.service import Caller
 from booking.models import Booking
 from booking.trips.access import Road, begin_step, finish_step, named, tell
 from booking.trips.errors import EwayBillExpired
-from booking.trips.eway_bill import EwayBill
 from booking.trips.models import Trip
 from booking.trips.steps import Step
 from booking.trips.weights import kilograms
@@ -76,7 +75,7 @@ async def depart(
         **named(trip), departed_at=at, eway_bill_expires_at=trip.eway_bill_expires_at
     )
     await tell(session, trip, TRIP_DEPARTED, departed)
-    bill = bill_of_trip(trip)
+    bill = trip.eway_bill
     if bill is not None and bill.at_risk(arrival):
         at_risk = TripEwayBillAtRisk(
             **named(trip),
@@ -101,18 +100,3 @@ async def arrive_at_drop(
     arrived = TripArrivedAtDrop(**named(trip), arrived_at=at)
     await tell(session, trip, TRIP_ARRIVED_AT_DROP, arrived)
     return trip
-
-
-def bill_of_trip(trip: Trip) -> EwayBill | None:
-    """The e-way bill that a trip travels on."""
-    if (
-        trip.eway_bill_number is None
-        or trip.eway_bill_issued_at is None
-        or trip.eway_bill_expires_at is None
-    ):
-        return None
-    return EwayBill(
-        number=trip.eway_bill_number,
-        issued_at=trip.eway_bill_issued_at,
-        expires_at=trip.eway_bill_expires_at,
-    )

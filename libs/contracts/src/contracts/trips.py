@@ -42,6 +42,8 @@ TRIP_CLOSED: Final = "in.ubertruck.trip.closed.v1"
 TRIP_CANCELLED: Final = "in.ubertruck.trip.cancelled.v1"
 TRIP_TRUCK_SWAPPED: Final = "in.ubertruck.trip.truck_swapped.v1"
 TRIP_SHORTAGE_CLAIMED: Final = "in.ubertruck.trip.shortage_claimed.v1"
+TRIP_EWAY_BILL_RECORDED: Final = "in.ubertruck.trip.eway_bill_recorded.v1"
+TRIP_EWAY_BILL_EXTENDED: Final = "in.ubertruck.trip.eway_bill_extended.v1"
 TRIP_EWAY_BILL_AT_RISK: Final = "in.ubertruck.trip.eway_bill_at_risk.v1"
 
 EvidenceHead = Annotated[
@@ -185,6 +187,25 @@ class TripShortageClaimed(TripEvent):
     claimed_at: Moment
 
 
+class TripEwayBillRecorded(TripEvent):
+    """A loaded truck travels on another e-way bill, or its bill names another truck now."""
+
+    eway_bill_number: EwayBillNumber
+    expires_at: Moment
+    registration_number: RegistrationNumber
+    previous_eway_bill_number: EwayBillNumber | None = None
+    recorded_at: Moment
+
+
+class TripEwayBillExtended(TripEvent):
+    """An e-way bill holds for longer."""
+
+    eway_bill_number: EwayBillNumber
+    previous_expires_at: Moment
+    expires_at: Moment
+    extended_at: Moment
+
+
 class TripEwayBillAtRisk(TripEvent):
     """The truck will probably arrive after its e-way bill has expired, which may be extended."""
 
@@ -208,5 +229,7 @@ EVENTS: Final = (
     Event(TRIP_CANCELLED, TripCancelled, "booking", ("tracking", "payment", "notification")),
     Event(TRIP_TRUCK_SWAPPED, TripTruckSwapped, "booking", ("tracking", "notification")),
     Event(TRIP_SHORTAGE_CLAIMED, TripShortageClaimed, "booking", ("payment", "notification")),
+    Event(TRIP_EWAY_BILL_RECORDED, TripEwayBillRecorded, "booking", ("notification",)),
+    Event(TRIP_EWAY_BILL_EXTENDED, TripEwayBillExtended, "booking", ("notification",)),
     Event(TRIP_EWAY_BILL_AT_RISK, TripEwayBillAtRisk, "booking", ("notification",)),
 )
