@@ -29,12 +29,11 @@ class Release:
 
 
 def releases(environment: str, **settings: str) -> Iterator[Release]:
-    """All releases of an environment; `settings` are set in each (`a__b` for `a.b`)."""
+    """All releases of an environment; `settings` are set in each."""
     common = [VALUES / "global.yaml", VALUES / environment / "global.yaml"]
-    dotted = {name.replace("__", "."): value for name, value in settings.items()}
 
     def release(name: str, chart: str, *values: Path) -> Release:
-        return Release(name=name, chart=HELM / chart, values=[*common, *values], settings=dotted)
+        return Release(name=name, chart=HELM / chart, values=[*common, *values], settings=settings)
 
     yield release("platform", "platform", HELM / "platform" / f"values-{environment}.yaml")
     for name in SERVICES:

@@ -1,26 +1,43 @@
-"""Write k8s/rendered: `python -m charts.render [--check]`.
+"""Write what is made: `python -m charts.render [--check]`.
 
-One folder an environment, one file a release: what helm would send to the cluster. `--check` writes
-nothing and says what is out of step.
+First what the charts' own files are made from (the edge's configuration, the schema of `global`),
+then k8s/rendered: one folder an environment, one file a release, what helm would send to the
+cluster. `--check` writes nothing and says what is out of step.
 """
 
 import argparse
+import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from difflib import unified_diff
 from pathlib import Path
 
+from charts.edge import edge_files
 from charts.helm import template
-from charts.releases import ENVIRONMENTS, HELM, releases
+from charts.releases import ENVIRONMENTS, HELM, VALUES, releases
 
 ROOT = HELM.parent
 RENDERED = ROOT / "k8s" / "rendered"
 HEADER = "# Made by `make render` from helm/; edit that.\n"
 
 
-def wanted() -> dict[Path, str]:
-    """Every file that is made, with its content."""
+def sources() -> dict[Path, str]:
+    """Every file inside of the charts that is made, with its content."""
+    return dict([*edge_files(), *schema_files()])
+
+
+def schema_files() -> Iterator[tuple[Path, str]]:
+    """The schema of every chart's values, with that of `global`, which is one for all."""
+    shared = json.loads((VALUES / "global.schema.json").read_text())
+    for path in sorted(HELM.glob("*/values.schema.json")):
+        schema = json.loads(path.read_text())
+        schema["properties"]["global"] = shared
+        yield path, json.dumps(schema, indent=2) + "\n"
+
+
+def rendered() -> dict[Path, str]:
+    """Every file of k8s/rendered, with its content, from the charts as they are now."""
     everything = [
         (RENDERED / environment / f"{release.name}.yaml", release)
         for environment in ENVIRONMENTS
@@ -40,15 +57,16 @@ def differences(files: Mapping[Path, str]) -> list[str]:
         lines += unified_diff(
             present.splitlines(), text.splitlines(), name, f"{name} by the charts", lineterm=""
         )
-    for path in sorted(set(RENDERED.rglob("*.yaml")) - set(files)):
-        lines.append(f"{path.relative_to(ROOT)} comes from no chart.")
     return lines
 
 
+def leftovers(files: Mapping[Path, str]) -> list[Path]:
+    """Files in k8s/rendered of releases that are gone."""
+    return sorted(set(RENDERED.rglob("*.yaml")) - set(files))
+
+
 def write(files: Mapping[Path, str]) -> None:
-    """Write all files, and remove those of releases that are gone."""
-    for path in set(RENDERED.rglob("*.yaml")) - set(files):
-        path.unlink()
+    """Write all files."""
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
@@ -58,11 +76,15 @@ def main() -> int:
     """Write or check; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m charts.render")
     parser.add_argument("--check", action="store_true")
-    files = wanted()
     if not parser.parse_args().check:
-        write(files)
+        write(sources())
+        write(files := rendered())
+        for path in leftovers(files):
+            path.unlink()
         return 0
-    lines = differences(files)
+    files = rendered()
+    lines = differences(sources()) + differences(files)
+    lines += [f"{path.relative_to(ROOT)} comes from no chart." for path in leftovers(files)]
     if lines:
         print("\n".join(lines))
         print("What is rendered is behind the charts: run 'make render' and commit the result.")

@@ -66,7 +66,10 @@ class Admin(Description):
 
 
 class Upstream(Description):
-    """A service behind the gateway. HTTP/1.1: one connection carries one request at a time."""
+    """A service behind the gateway. HTTP/1.1: one connection carries one request at a time.
+
+    `authority` is what Host says to it, which a mesh routes by; without it, what the client said.
+    """
 
     name: Name
     endpoints: tuple[Endpoint, ...] = Field(min_length=1)
@@ -75,6 +78,7 @@ class Upstream(Description):
     idle_timeout: Seconds = 55
     max_connections: int = Field(default=256, ge=1)
     max_pending: int = Field(default=256, ge=1)
+    authority: HeaderValue | None = None
 
 
 class RateLimit(Description):
@@ -196,6 +200,9 @@ class Edge(Description):
 
     `trusted_hops` is the number of proxies in front whose `x-forwarded-*` are believed.
     `strip_headers` are removed from requests besides those that are always removed.
+    `replicas` are all processes of this gateway, or the name by which they are found: rate limits
+    then hold for all of them together. `probes` is where the gateway is asked how it is, by
+    `/readyz` and `/metrics`; it needs the admin interface's socket.
     """
 
     listen: Listen
@@ -212,6 +219,8 @@ class Edge(Description):
     health_path: UrlPath = "/edge/healthz"
     trusted_hops: int = Field(default=0, ge=0, le=8)
     strip_headers: tuple[HeaderName, ...] = ()
+    replicas: tuple[Endpoint, ...] = ()
+    probes: Listen | None = None
     problem_base: str = "https://ubertruck.in/problems/"
 
     @model_validator(mode="after")
@@ -219,6 +228,8 @@ class Edge(Description):
         names = [upstream.name for upstream in self.upstreams]
         _no_twins("upstream", names)
         _no_twins("document", [document.path for document in self.documents])
+        if self.probes and not (self.admin and self.admin.socket):
+            raise ValueError("Probes are answered by the admin interface: give it a socket.")
         wanted = [*(route.upstream for route in self.routes), self.tokens.upstream]
         for name in wanted:
             if name not in names:

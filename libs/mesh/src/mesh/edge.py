@@ -3,15 +3,17 @@
 from mesh.access_log import access_log
 from mesh.admin import admin_interface
 from mesh.clusters import cluster
-from mesh.description import Edge
+from mesh.description import Edge, Upstream
 from mesh.filters import http_filters
 from mesh.headers import strip_headers
 from mesh.overload import overload_manager
+from mesh.probes import probe_cluster, probe_listener
 from mesh.problems import local_replies
 from mesh.proto import Json, duration, extension, socket_address
 from mesh.routes import route_configuration
 from mesh.tokens import keys_upstream
 
+_REPLICAS = "edge-replicas"
 # No caller is one of us, not even on this machine. An empty list would mean the private networks.
 _NOBODY: Json = {"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]}
 
@@ -23,17 +25,30 @@ def edge_config(edge: Edge) -> Json:
         # A watched file counts as a management server, and those want to know who asks.
         "node": {"id": "edge", "cluster": "edge"},
         "static_resources": {
-            "listeners": [_listener(edge)],
+            "listeners": [_listener(edge), *([probe_listener(edge.probes)] if edge.probes else [])],
             "clusters": [
                 *(cluster(upstream) for upstream in edge.upstreams),
                 cluster(keys_upstream(edge.tokens, issuer)),
+                *_more_clusters(edge),
             ],
         },
         "overload_manager": overload_manager(edge.limits),
     }
     if edge.admin:
         config["admin"] = admin_interface(edge.admin)
+    if edge.replicas:
+        config["cluster_manager"] = {"local_cluster_name": _REPLICAS}
     return config
+
+
+def _more_clusters(edge: Edge) -> list[Json]:
+    clusters: list[Json] = []
+    if edge.replicas:
+        # Never called: its members are counted, and each takes its share of the rate limits.
+        clusters.append(cluster(Upstream(name=_REPLICAS, endpoints=edge.replicas)))
+    if edge.probes and edge.admin and edge.admin.socket:
+        clusters.append(probe_cluster(edge.admin.socket))
+    return clusters
 
 
 def _listener(edge: Edge) -> Json:

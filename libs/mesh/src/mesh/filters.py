@@ -9,11 +9,12 @@ from mesh.tokens import token_filter
 
 def http_filters(edge: Edge) -> list[Json]:
     """Cheap refusals come first; the client's limit needs the token, and the body comes last."""
+    shared = bool(edge.replicas)
     return [
         _health(edge.health_path),
         extension("envoy.filters.http.cors", "extensions.filters.http.cors.v3.Cors"),
         limit_numbers(),
-        *([limit_of_all(edge.rate_limit)] if edge.rate_limit else []),
+        *([limit_of_all(edge.rate_limit, shared=shared)] if edge.rate_limit else []),
         token_filter(edge.tokens),
         limit_of_clients(),
         body_limit(edge.limits.body),

@@ -18,12 +18,12 @@ _CLIENTS = 200_000
 _MARK = "x-edge-limit"
 
 
-def limit_of_all(limit: RateLimit) -> Json:
+def limit_of_all(limit: RateLimit, *, shared: bool) -> Json:
     """One bucket for everything. Only its refusals tell numbers: how full it is is our business."""
     return extension(
         _ALL_FILTER,
         _TYPE,
-        **_enforced("limit_all", limit),
+        **_enforced("limit_all", limit, shared=shared),
         response_headers_to_add=[
             set_header(_MARK, "all"),
             set_header("x-ratelimit-limit", str(limit.burst)),
@@ -38,7 +38,7 @@ def limit_of_clients() -> Json:
     return extension(CLIENT_FILTER, _TYPE, stat_prefix="limit_client")
 
 
-def client_limit(limit: RateLimit) -> Json:
+def client_limit(limit: RateLimit, *, shared: bool) -> Json:
     """A bucket for each subject of a verified token. No header of the request has a say in it."""
     subject = {
         "descriptor_key": "client",
@@ -47,7 +47,7 @@ def client_limit(limit: RateLimit) -> Json:
     }
     return typed(
         _TYPE,
-        **_enforced("limit_client", limit),
+        **_enforced("limit_client", limit, shared=shared),
         # The bucket outside of the descriptors is what tokens without a subject share.
         always_consume_default_token_bucket=False,
         max_dynamic_descriptors=_CLIENTS,
@@ -68,14 +68,18 @@ def limit_numbers() -> Json:
     )
 
 
-def _enforced(name: str, limit: RateLimit) -> Json:
-    return {
+def _enforced(name: str, limit: RateLimit, *, shared: bool) -> Json:
+    enforced: Json = {
         "stat_prefix": name,
         "token_bucket": _bucket(limit),
         "filter_enabled": always(),
         "filter_enforced": always(),
         "enable_retry_after_header": True,
     }
+    if shared:
+        # Each process lets in its share: what is above, divided by how many processes there are.
+        enforced["local_cluster_rate_limit"] = {}
+    return enforced
 
 
 def _bucket(limit: RateLimit) -> Json:

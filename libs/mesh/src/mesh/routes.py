@@ -27,7 +27,7 @@ def route_configuration(edge: Edge) -> Json:
                 "typed_per_filter_config": _cors(edge),
                 "routes": [
                     *(_document(document) for document in edge.documents),
-                    *(_route(route) for route in edge.routes),
+                    *(_route(route, edge) for route in edge.routes),
                     _nothing_there({"prefix": "/"}),
                     _nothing_there({"connect_matcher": {}}),
                 ],
@@ -36,15 +36,18 @@ def route_configuration(edge: Edge) -> Json:
     }
 
 
-def _route(route: Route) -> Json:
+def _route(route: Route, edge: Edge) -> Json:
     action: Json = {"cluster": route.upstream, "timeout": duration(route.timeout)}
+    authority = edge.upstream(route.upstream).authority
+    if authority:
+        action["host_rewrite_literal"] = authority
     if route.rewrite:
         action["prefix_rewrite"] = route.rewrite
     filters: Json = {}
     if not route.needs_token:
         filters[TOKEN_FILTER] = open_route()
     if route.client_limit:
-        filters[CLIENT_FILTER] = client_limit(route.client_limit)
+        filters[CLIENT_FILTER] = client_limit(route.client_limit, shared=bool(edge.replicas))
     return {
         "name": route.path or route.prefix,
         "match": _match(route),
