@@ -10,14 +10,14 @@ from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from chassis.events import CloudEvent, EventKind
-from contracts import booking, fleet, payment, positions, trips
+from contracts import bids, booking, fleet, payment, positions, trips
 from contracts.asyncapi import example_event
 from contracts.catalogue import EVENTS, as_markdown
 from contracts.events import Event, EventData
 from contracts.schemas import example_of, expanded, schema_of
 
 ROOT = Path(__file__).parents[3]
-MODULES = (booking, trips, fleet, positions, payment)
+MODULES = (booking, bids, trips, fleet, positions, payment)
 NAME = re.compile(r"in\.ubertruck\.[a-z]+\.[a-z]+(_[a-z]+)*\.v[1-9]")
 
 every_event = pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from contracts import booking, fleet, payment, positions, trips
+from contracts import bids, booking, fleet, payment, positions, trips
 from contracts.events import Event
 
 _ALL: Final = (
     *booking.EVENTS,
+    *bids.EVENTS,
     *trips.EVENTS,
     *fleet.EVENTS,
     *positions.EVENTS,

@@ -30,7 +30,6 @@ from contracts.values import (
     UserId,
 )
 
-TRIP_OFFERED: Final = "in.ubertruck.trip.offered.v1"
 TRIP_ASSIGNED: Final = "in.ubertruck.trip.assigned.v1"
 TRIP_ACCEPTED: Final = "in.ubertruck.trip.accepted.v1"
 TRIP_ARRIVED_AT_PICKUP: Final = "in.ubertruck.trip.arrived_at_pickup.v1"
@@ -62,8 +61,11 @@ class TripEvent(EventData):
     driver_id: DriverId
 
 
-class Carriage(TripEvent):
-    """A trip as planned: what tracking draws its geofences by."""
+class TripAssigned(TripEvent):
+    """A truck and a driver are held for a part of a booking.
+
+    It tells the trip as planned: what tracking draws its geofences by.
+    """
 
     driver_user_id: Annotated[
         UserId | None, Field(description="`sub` of the driver's tokens; none before there is one")
@@ -75,18 +77,11 @@ class Carriage(TripEvent):
     drop_location: Place
     planned_from: Moment
     planned_until: Moment
-
-
-class TripOffered(Carriage):
-    """A fleet is asked whether its truck takes a part of a booking."""
-
-    offered_until: Moment
-
-
-class TripAssigned(Carriage):
-    """A truck and a driver are held for a part of a booking."""
-
     assigned_at: Moment
+    agreed: Annotated[
+        Money | None,
+        Field(description="What the fleet gets for it, where a bid that was accepted asked so"),
+    ] = None
 
 
 class TripAccepted(TripEvent):
@@ -217,7 +212,6 @@ class TripEwayBillAtRisk(TripEvent):
 
 
 EVENTS: Final = (
-    Event(TRIP_OFFERED, TripOffered, "booking", ("notification",)),
     Event(TRIP_ASSIGNED, TripAssigned, "booking", ("tracking", "payment", "notification")),
     Event(TRIP_ACCEPTED, TripAccepted, "booking", ("notification",)),
     Event(TRIP_ARRIVED_AT_PICKUP, TripArrivedAtPickup, "booking", ("tracking", "notification")),
