@@ -105,6 +105,7 @@ async def test_the_worker_seals_and_keeps_partitions(
             "seal-audit",
             "maintain-partitions",
             "expire-bookings",
+            "lapse-bids",
             "expired-documents",
         ]
         for job in jobs:
@@ -130,6 +131,13 @@ def test_prints_its_openapi(capsys: pytest.CaptureFixture[str]) -> None:
         "/v1/board",
         "/v1/board/{booking_id}/accept",
         "/v1/board/{booking_id}/assign",
+        "/v1/board/{booking_id}/bids",
+        "/v1/bids",
+        "/v1/bids/{bid_id}",
+        "/v1/bids/{bid_id}/withdraw",
+        "/v1/booking/{booking_id}/bids",
+        "/v1/booking/{booking_id}/bids/{bid_id}/accept",
+        "/v1/booking/{booking_id}/bids/{bid_id}/decline",
     }
 
 

@@ -10,9 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from booking.app import create_app
 from chassis.testing.conformance import LONG, QUICK, Case, document_of, load, send
 
+from .bids import placed
 from .factories import SHIPPER, Caller
 from .fleets import FLEET, registered
-from .loads import open_load
+from .loads import open_load, pair
 from .trips import journey
 
 schema = load(document_of(create_app))
@@ -68,7 +69,7 @@ async def check(case: Case, places: Places) -> None:
 
 async def aim(case: Case, places: Places) -> None:
     """Half of the ids are of a booking, truck, driver or trip that there is."""
-    for name in ("booking_id", "truck_id", "driver_id", "trip_id"):
+    for name in ("booking_id", "truck_id", "driver_id", "trip_id", "bid_id"):
         try:
             number = UUID(case.path_parameters[name]).int
         except (KeyError, ValueError, AttributeError):
@@ -88,6 +89,10 @@ async def make(name: str, caller: Caller, session: AsyncSession) -> str:
         case "trip_id":
             made = await journey(session, caller.client, caller.issuer, tenant_id=caller.tenant_id)
             return str(made.trip_id)
+        case "bid_id":
+            mine = await pair(session, caller.tenant_id)
+            booking = await open_load(session, tenant_id=caller.tenant_id)
+            return (await placed(caller, booking, mine))["bid_id"]
         case _:
             made = await registered(caller, name.removesuffix("_id"))
     return made[name]

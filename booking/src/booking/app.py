@@ -10,6 +10,8 @@ from typing import Final
 from fastapi import FastAPI
 
 from booking.assignment.endpoints import router as board
+from booking.bids.endpoints import router as bids
+from booking.bids.lapse import lapse_bids
 from booking.cancellation import CANCELLATION, CancellationTerms
 from booking.distance import GreatCircle
 from booking.dry_run_endpoints import router as dry_run
@@ -81,6 +83,7 @@ def create_app(
             trip_codes,
             eway_bills,
             board,
+            bids,
         ],
         open_scopes=OPEN_SCOPES,
         keys=keys,
@@ -97,7 +100,7 @@ def create_app(
 
 
 def create_jobs(settings: ServiceSettings, database: Database) -> Sequence[Job]:
-    """What the worker does: seal the audit, keep partitions, expire bookings, tell of documents."""
+    """What the worker does: seal audits, keep partitions, end what is over, tell of documents."""
     own = booking_settings(settings)
     patience = Patience(
         payment=timedelta(hours=own.payment_hours), cover=timedelta(days=own.cover_days)
@@ -110,10 +113,14 @@ def create_jobs(settings: ServiceSettings, database: Database) -> Sequence[Job]:
     async def expired_documents() -> bool:
         return await tell_expired(database)
 
+    async def bids_over() -> bool:
+        return await lapse_bids(database)
+
     return [
         Job(name="seal-audit", interval=SEAL_SECONDS, run=sealer.run),
         Job(name="maintain-partitions", interval=UPKEEP_SECONDS, run=upkeep),
         Job(name="expire-bookings", interval=EXPIRY_SECONDS, run=Expiry(database, patience).run),
+        Job(name="lapse-bids", interval=EXPIRY_SECONDS, run=bids_over),
         Job(name="expired-documents", interval=DOCUMENTS_SECONDS, run=expired_documents),
     ]
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.dialects.postgresql import Range, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -35,7 +35,7 @@ from chassis.audit import record_audit
 from chassis.ids import new_id
 from contracts.booking import BOOKING_ASSIGNED, BookingAssigned
 from contracts.trips import TRIP_ASSIGNED, TripAssigned
-from contracts.values import Place
+from contracts.values import Money, Place
 
 
 async def accept_load(
@@ -43,21 +43,12 @@ async def accept_load(
 ) -> tuple[Trip, Decimal]:
     """A fleet takes a part of a load; the trip, and the tons that stay open."""
     booking = await open_booking(session, booking_id)
-    grant = caller.grant
-    truck = await session.scalar(
-        select(Truck)
-        .where(Truck.id == wanted.truck_id, reached_by(grant, Truck))
-        .with_for_update(key_share=True)
+    truck, driver = await lock_pair(
+        session,
+        reached_by(caller.grant, Truck),
+        truck_id=wanted.truck_id,
+        driver_id=wanted.driver_id,
     )
-    if truck is None:
-        raise TruckNotFound
-    driver = await session.scalar(
-        select(Driver)
-        .where(Driver.id == wanted.driver_id, Driver.tenant_id == truck.tenant_id)
-        .with_for_update(key_share=True)
-    )
-    if driver is None:
-        raise DriverNotFound
     window = planned(wanted.pickup_at, distance_m=booking.distance_m)
     return await assign(
         session,
@@ -79,6 +70,36 @@ async def open_booking(session: AsyncSession, booking_id: UUID) -> Booking:
     return booking
 
 
+async def lock_pair(
+    session: AsyncSession, reached: ColumnElement[bool], *, truck_id: UUID, driver_id: UUID
+) -> tuple[Truck, Driver]:
+    """The truck, which `reached` must hold for, and a driver of its fleet, both locked.
+
+    Raises `TruckNotFound`, `DriverNotFound`.
+    """
+    truck = await session.scalar(
+        select(Truck).where(Truck.id == truck_id, reached).with_for_update(key_share=True)
+    )
+    if truck is None:
+        raise TruckNotFound
+    driver = await session.scalar(
+        select(Driver)
+        .where(Driver.id == driver_id, Driver.tenant_id == truck.tenant_id)
+        .with_for_update(key_share=True)
+    )
+    if driver is None:
+        raise DriverNotFound
+    return truck, driver
+
+
+async def require_open(session: AsyncSession, booking: Booking, tons: Decimal) -> Decimal:
+    """What stays open of a locked booking without so many tons; raises `LoadCovered`."""
+    left = await open_tons(session, booking) - tons
+    if left < 0:
+        raise LoadCovered(f"{left + tons:f} t are open.", open_mt=float(left + tons))
+    return left
+
+
 async def assign(
     session: AsyncSession,
     *,
@@ -89,16 +110,16 @@ async def assign(
     tons: Decimal,
     window: Window,
     states: Collection[str] = (),
+    agreed_paise: int | None = None,
 ) -> tuple[Trip, Decimal]:
     """Hold truck and driver, both of one fleet and both locked, for so many tons of the booking.
 
-    Raises `LoadCovered`, `NotFit`, `TruckBusy`, `DriverBusy`.
+    `agreed_paise` is what the fleet gets for it, where that was agreed by a bid. Raises
+    `LoadCovered`, `NotFit`, `TruckBusy`, `DriverBusy`.
     """
-    left = await open_tons(session, booking) - tons
-    if left < 0:
-        raise LoadCovered(f"{left + tons:f} t are open.", open_mt=float(left + tons))
+    left = await require_open(session, booking, tons)
     at = datetime.now(UTC)
-    await _require_fit(session, booking, truck, driver, tons, window, states, at=at)
+    await require_fit(session, booking, truck, driver, tons, window, states, at=at)
     trip = Trip(
         id=new_id(),
         booking_id=booking.id,
@@ -107,6 +128,7 @@ async def assign(
         truck_id=truck.id,
         driver_id=driver.id,
         load_mt=tons,
+        agreed_paise=agreed_paise,
         planned=Range(window.begin, window.until),
         status=TripStatus.ASSIGNED,
         version=1,
@@ -133,7 +155,7 @@ async def assign(
     return trip, left
 
 
-async def _require_fit(
+async def require_fit(
     session: AsyncSession,
     booking: Booking,
     truck: Truck,
@@ -144,6 +166,7 @@ async def _require_fit(
     *,
     at: datetime,
 ) -> None:
+    """Raise `NotFit` with every reason against it."""
     time = {"begin": window.begin, "until": window.until}
     trucks = await absences_of(session, Truck, ids=[truck.id], **time)
     drivers = await absences_of(session, Driver, ids=[driver.id], **time)
@@ -194,6 +217,7 @@ async def _tell_assigned(
         planned_from=window.begin,
         planned_until=window.until,
         assigned_at=trip.created_at,
+        agreed=None if trip.agreed_paise is None else Money(amount=trip.agreed_paise),
     )
     await tell(session, trip, TRIP_ASSIGNED, data)
 

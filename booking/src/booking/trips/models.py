@@ -52,6 +52,7 @@ class Place(enum.StrEnum):
 class Trip(Base):
     """One truck's part of a booking. It belongs to the fleet, `tenant_id`.
 
+    `agreed_paise` is what the fleet gets, where a bid said so.
     No truck and no driver has two trips at a time: not planned, and not under way, which may last
     longer than planned.
     """
@@ -73,6 +74,7 @@ class Trip(Base):
         ),
         CheckConstraint(one_of("status", TripStatus), name="status"),
         CheckConstraint("load_mt > 0 AND load_mt <= 100", name="load_mt"),
+        CheckConstraint("agreed_paise > 0", name="agreed_paise"),
         CheckConstraint(_NEVER_BACK, name="version"),
         CheckConstraint(
             "NOT isempty(planned) AND lower(planned) IS NOT NULL AND upper(planned) IS NOT NULL",
@@ -110,6 +112,7 @@ class Trip(Base):
     truck_id: Mapped[UUID]
     driver_id: Mapped[UUID]
     load_mt: Mapped[Decimal] = mapped_column(Numeric(7, 3))
+    agreed_paise: Mapped[int | None] = mapped_column(BigInteger)
     planned: Mapped[Range[datetime]] = mapped_column(TSTZRANGE)
     status: Mapped[TripStatus] = mapped_column(words(TripStatus))
     lorry_receipt_number: Mapped[str | None] = mapped_column(Text)
