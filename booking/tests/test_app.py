@@ -30,6 +30,8 @@ TRIP_PATHS = {
     "/v1/trips",
     "/v1/trips/{trip_id}",
     "/v1/trips/{trip_id}/swap-truck",
+    "/v1/trips/{trip_id}/eway-bill",
+    "/v1/trips/{trip_id}/eway-bill/extend",
     "/v1/trips/{trip_id}/evidence",
     "/v1/trips/{trip_id}/lorry-receipt",
     "/v1/trips/{trip_id}/codes/{purpose}",
