@@ -36,7 +36,7 @@ DecimalText = Annotated[
 ]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Rates:
     """What the pricing configuration asks for this material.
 
@@ -50,7 +50,7 @@ class Rates:
     material: DecimalText
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True)
 class SurgeBasis:
     """How the surge multiplier came about."""
 
@@ -61,7 +61,7 @@ class SurgeBasis:
     inputs: SurgeInputs
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True)
 class PriceBasis:
     """Everything that a price was made from. Kept with it and never changed.
 

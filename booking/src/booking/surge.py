@@ -35,7 +35,7 @@ class ConditionFailed(Exception):
     """A condition gave no yes or no for these inputs."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True)
 class SurgeInputs:
     """The variables of a condition, and what a price keeps of them: `contracts.pricing` explains.
 
@@ -65,7 +65,7 @@ class Trigger:
     program: "cel.Program"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Applied:
     """The multiplier that counts, and the condition that brought it: None when none held."""
 

@@ -90,7 +90,7 @@ class ConfigSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Freight:
     """What is to be moved, and between which points."""
 
@@ -100,7 +100,7 @@ class Freight:
     quantity_mt: Decimal
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Price:
     """An amount, and everything that it was made from."""
 

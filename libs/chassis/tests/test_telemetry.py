@@ -35,7 +35,7 @@ async def seen_by_a_request(headers: dict[str, str]) -> dict[str, str | None]:
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    await ask(TelemetryMiddleware(app, provider=tracer_provider("t", ratio=1)), "/", headers)
+    await ask(TelemetryMiddleware(app, provider=tracer_provider("t"), ratio=1), "/", headers)
     return seen
 
 
@@ -77,7 +77,7 @@ def test_log_lines_are_json_with_their_facts() -> None:
     before = logging.getLogger().handlers[:]
     try:
         configure_logging(settings(log_format="json"), service="booking", stream=output)
-        provider = tracer_provider("t", ratio=1)
+        provider = tracer_provider("t")
         with provider.get_tracer("t").start_as_current_span("work"):
             logging.getLogger("x").info("booked\n%s", "\x1b[31m", extra={"tons": 12})
     finally:
@@ -99,10 +99,10 @@ async def test_a_request_is_a_line_like_any_other() -> None:
     before = logging.getLogger().handlers[:]
     try:
         configure_logging(settings(log_format="json"), service="booking", stream=output)
-        await ask(TelemetryMiddleware(app, provider=tracer_provider("t", ratio=0)), "/x")
+        await ask(TelemetryMiddleware(app, provider=tracer_provider("t"), ratio=0), "/x")
         await asyncio.sleep(2 * FLUSH_SECONDS)
         logging.getLogger("chassis.telemetry").setLevel(logging.WARNING)
-        await ask(TelemetryMiddleware(app, provider=tracer_provider("t", ratio=0)), "/y")
+        await ask(TelemetryMiddleware(app, provider=tracer_provider("t"), ratio=0), "/y")
     finally:
         logging.getLogger("chassis.telemetry").setLevel(logging.NOTSET)
         logging.getLogger().handlers[:] = before

@@ -20,6 +20,7 @@ from fastapi.security.base import SecurityBase
 from starlette.requests import Request
 
 from chassis.errors import Forbidden, Unauthorized
+from chassis.headers import header_values
 from chassis.tokens import Principal, TokenVerifier
 
 _PRINCIPAL_KEY = "chassis.principal"
@@ -50,7 +51,7 @@ class PermissionMissing(Forbidden):
     title = "The token lacks the permission"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Grant:
     """Who calls, and whose rows the permission that was asked for reaches."""
 
@@ -94,7 +95,7 @@ async def authenticate(request: Request) -> Principal:
     known = cast("Principal | None", request.scope.get(_PRINCIPAL_KEY))
     if known is not None:
         return known
-    values = request.headers.getlist("authorization")
+    values = header_values(request, b"authorization")
     if len(values) != 1:
         raise Unauthorized("Send one Authorization header with a Bearer token.")
     scheme, _, token = values[0].partition(" ")

@@ -13,11 +13,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException  # noqa: TID251 - Starlette raises it; rendered here
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from chassis.access import AccessPolicy
 from chassis.db import Database, DatabaseUnavailable, is_passing
 from chassis.errors import (
     DomainError,
+    InternalError,
     Invalid,
     Problem,
     field_errors,
@@ -31,14 +33,6 @@ from chassis.telemetry import TelemetryMiddleware, tracer_provider
 from chassis.tokens import KeySource, TokenVerifier
 
 Resource = Callable[[], AbstractAsyncContextManager[object]]
-
-
-class InternalError(DomainError):
-    """A fault of ours; the log knows more."""
-
-    status = 500
-    type = "internal-error"
-    title = "Something went wrong on our side"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +78,7 @@ def create_app(
                 await stack.enter_async_context(resource())
             yield
 
-    app = FastAPI(
+    app = _Application(
         title=title,
         description=description,
         version="1",
@@ -102,12 +96,25 @@ def create_app(
     routes = tuple(route for router in routers for route in _strict_routes(router))
     app.state.runtime = Runtime(settings, database, verifier, AccessPolicy(open_scopes), routes)
     _add_error_handlers(app)
-    app.add_middleware(LeanPaths, routes=routes)
-    app.add_middleware(
-        TelemetryMiddleware, provider=tracer_provider(name, ratio=settings.trace_ratio)
+    app.around = lambda ordinary: TelemetryMiddleware(
+        LeanPaths(ordinary, routes=routes),
+        provider=tracer_provider(name),
+        ratio=settings.trace_ratio,
     )
     _publish_problem_schema(app)
     return app
+
+
+class _Application(FastAPI):
+    """FastAPI with middleware of ours `around` it.
+
+    What `add_middleware` adds stands behind three layers of FastAPI's own.
+    """
+
+    around: Callable[[ASGIApp], ASGIApp]
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return self.around(super().build_middleware_stack())
 
 
 def runtime_of(request: Request) -> Runtime:

@@ -12,6 +12,7 @@ DomainError
 ├── Invalid               422   readable, but not acceptable
 ├── PreconditionRequired  428   If-Match is missing
 ├── TooManyRequests       429
+├── InternalError         500   a fault of ours
 └── Unavailable           503   something that we stand on is away
 
 Every answer of 400 and above is `application/problem+json` (RFC 9457) with a stable `type`, and
@@ -140,6 +141,14 @@ class TooManyRequests(DomainError):
         super().__init__(
             detail, headers={"Retry-After": str(seconds)}, retryAfter=seconds, **extensions
         )
+
+
+class InternalError(DomainError):
+    """A fault of ours; the log knows more."""
+
+    status = 500
+    type = "internal-error"
+    title = "Something went wrong on our side"
 
 
 class Unavailable(DomainError):

@@ -26,7 +26,7 @@ from chassis.idempotency import Answer, Claim, KeyReused, idempotency_records
 from chassis.schema_v1 import IDEMPOTENCY_KEEP_DAYS
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Write:
     """What one caller wants committed, all of it or nothing.
 

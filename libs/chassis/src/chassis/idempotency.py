@@ -40,9 +40,11 @@ from starlette.responses import Response
 from chassis.access import authenticate
 from chassis.db import open_session
 from chassis.errors import BadRequest, Conflict, Invalid
+from chassis.headers import header_values
 from chassis.routing import Handler, StrictRequest, StrictRoute
 
 KEY_HEADER = "Idempotency-Key"
+_KEY_NAME = KEY_HEADER.lower().encode()
 REPLAYED_HEADER = "Idempotency-Replayed"
 _KEPT_HEADERS = ("etag", "location")
 _KEY = re.compile(r"[!-~]{1,255}")
@@ -100,7 +102,7 @@ class KeyReused(Invalid):
     title = "Idempotency-Key was used for another request"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Claim:
     """A key, within which it names one request, and the digest of what was asked."""
 
@@ -131,7 +133,7 @@ class Claim:
             raise KeyReused("The first request with this key had another payload.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """What a request is answered, to the byte."""
 
@@ -228,7 +230,7 @@ async def kept_answer(session: AsyncSession, claim: Claim) -> Answer | None:
 
 
 def _key_of(request: Request) -> str | None:
-    values = request.headers.getlist(KEY_HEADER)
+    values = header_values(request, _KEY_NAME)
     if not values:
         return None
     key = values[0]

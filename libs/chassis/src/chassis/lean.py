@@ -23,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from chassis.errors import DomainError, Invalid, field_errors, problem_response
+from chassis.errors import DomainError, InternalError, Invalid, field_errors, problem_response
 from chassis.routing import Handler, StrictRequest, StrictRoute, refuse_malformed
 
 Dependency = Callable[[Request], Awaitable[Any]]
@@ -73,7 +73,7 @@ class LeanRoute(StrictRoute):
 
 
 class LeanPaths:
-    """Middleware that hands requests for lean routes to them, past routers and exit stacks."""
+    """Middleware that hands requests for lean routes to them, past all that FastAPI does."""
 
     def __init__(self, app: ASGIApp, *, routes: Sequence[APIRoute]) -> None:
         self._app = app
@@ -98,6 +98,9 @@ class LeanPaths:
             response = problem_response(error)
         except RequestValidationError as error:
             response = problem_response(Invalid("See errors.", errors=field_errors(error.errors())))
+        except Exception:  # as Starlette does: the caller is told, and who counts and logs it too
+            await problem_response(InternalError())(scope, receive, send)
+            raise
         await response(scope, receive, send)
 
 

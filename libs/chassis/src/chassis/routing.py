@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis.errors import BadRequest, PayloadTooLarge, UnsupportedMediaType
+from chassis.headers import header_values
 
 MAX_BODY_BYTES = 256 * 1024
 
@@ -54,7 +55,7 @@ class StrictRequest(Request):
 
     async def body(self) -> bytes:
         if not hasattr(self, "_body"):
-            length = self.headers.get("content-length", "0")
+            length = next(iter(header_values(self, b"content-length")), "0")
             # A chunked body names no length beforehand, so what comes is counted too.
             if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
                 raise _too_large()
@@ -107,7 +108,8 @@ def _too_large() -> PayloadTooLarge:
 
 
 def _check_content_type(request: Request) -> None:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    content_type = next(iter(header_values(request, b"content-type")), "")
+    media_type = content_type.partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise UnsupportedMediaType("Send the body as application/json.")
 

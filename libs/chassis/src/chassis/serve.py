@@ -30,6 +30,7 @@ from chassis.db import Database, DatabaseUnavailable
 from chassis.events import Handler
 from chassis.health import Readiness, health_app
 from chassis.logs import configure_logging
+from chassis.one_write import OneWriteProtocol
 from chassis.schema import SchemaError, check_serves, schema_problem
 from chassis.settings import ServiceSettings
 from chassis.worker import Job, run_worker
@@ -228,7 +229,7 @@ def _server(app: ASGIApp, graceful: float) -> _Server:
             server_header=False,
             # chassis.source reads forwarded addresses, by how many proxies of ours there are.
             proxy_headers=False,
-            http="httptools",
+            http=OneWriteProtocol,
             ws="none",
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=max(1, round(graceful)),
