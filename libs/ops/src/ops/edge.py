@@ -59,7 +59,7 @@ def describe(layout: Layout) -> Edge:
         listen=Listen(host=LOOPBACK, port=layout.ports[NAME]),
         admin=_admin(layout.folder),
         upstreams=tuple(_upstream(layout, service) for service in SERVICES),
-        routes=(*_routes(), *(_openapi_route(service) for service in SERVICES)),
+        routes=(*api_routes(), *(_openapi_route(service) for service in SERVICES)),
         documents=docs_documents(
             [Api(name=service.title, openapi=_openapi_path(service)) for service in SERVICES],
             title="Ubertruck",
@@ -107,7 +107,8 @@ def _upstream(layout: Layout, service: Service) -> Upstream:
     return Upstream(name=service.name, endpoints=(endpoint,))
 
 
-def _routes() -> tuple[Route, ...]:
+def api_routes() -> tuple[Route, ...]:
+    """What clients may ask for; helm/platform/values.yaml says the same for clusters."""
     return (
         *(Route(upstream=AUTH.name, path=path, needs_token=False) for path in OPEN_AUTH_PATHS),
         Route(upstream=AUTH.name, prefix="/auth"),
