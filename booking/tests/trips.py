@@ -116,11 +116,16 @@ class Journey:
 
 
 async def journey(
-    session: AsyncSession, client: httpx.AsyncClient, issuer: Issuer, **changes: Any
+    session: AsyncSession,
+    client: httpx.AsyncClient,
+    issuer: Issuer,
+    *,
+    age: timedelta = timedelta(),
+    **changes: Any,
 ) -> Journey:
     """A fresh trip of a fresh fleet, put into the session's transaction.
 
-    `tenant_id` is the fleet's, `shipper` the tenant that booked.
+    `tenant_id` is the fleet's, `shipper` the tenant that booked; it was made `age` ago.
     """
     fleet, subject = changes.pop("tenant_id", uuid4()), uuid4()
     changes["tenant_id"] = changes.pop("shipper", uuid4())
@@ -128,7 +133,15 @@ async def journey(
     truck, driver = truck_row(tenant_id=fleet), driver_row(tenant_id=fleet, subject=str(subject))
     session.add_all([booking, truck, driver])
     await session.flush()
-    trip = trip_row(booking, tenant_id=fleet, truck_id=truck.id, driver_id=driver.id)
+    made = datetime.now(UTC) - age
+    trip = trip_row(
+        booking,
+        tenant_id=fleet,
+        truck_id=truck.id,
+        driver_id=driver.id,
+        created_at=made,
+        updated_at=made,
+    )
     session.add(trip)
     await session.flush()
     return Journey(

@@ -153,8 +153,10 @@ async def note_change(
     return entry
 
 
-async def tell(session: AsyncSession, trip: Trip, kind: str, data: EventData) -> None:
-    """Write an event of the trip as it is at its present version."""
+async def tell(
+    session: AsyncSession, trip: Trip, kind: str, data: EventData, *, at: datetime | None = None
+) -> None:
+    """Write an event of the trip as it is now; `at` its last change, unless said."""
     await record_event(
         session,
         source=SOURCE,
@@ -163,7 +165,7 @@ async def tell(session: AsyncSession, trip: Trip, kind: str, data: EventData) ->
         tenant_id=trip.tenant_id,
         aggregate_version=trip.version,
         data=data,
-        occurred_at=trip.updated_at,
+        occurred_at=at or trip.updated_at,
     )
 
 

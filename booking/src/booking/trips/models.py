@@ -86,6 +86,7 @@ class Trip(Base):
             " AND eway_bill_number ~ '^[0-9]{12}$' AND eway_bill_expires_at > eway_bill_issued_at",
             name="eway_bill",
         ),
+        CheckConstraint("km_per_day > 0", name="km_per_day"),
         CheckConstraint(
             "eway_bill_truck_id IS NULL OR eway_bill_number IS NOT NULL", name="eway_bill_truck"
         ),
@@ -120,6 +121,9 @@ class Trip(Base):
     eway_bill_issued_at: Mapped[datetime | None]
     eway_bill_expires_at: Mapped[datetime | None]
     eway_bill_truck_id: Mapped[UUID | None]
+    km_per_day: Mapped[int | None]
+    eway_bill_at_risk: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    deadline_at_risk: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     transit_pass_number: Mapped[str | None] = mapped_column(Text)
     version: Mapped[int]
     created_at: Mapped[datetime]
@@ -146,6 +150,7 @@ class Trip(Base):
         self.eway_bill_issued_at = bill.issued_at
         self.eway_bill_expires_at = bill.expires_at
         self.eway_bill_truck_id = self.truck_id
+        self.eway_bill_at_risk = False
 
 
 class TripEvidence(Base):

@@ -3,8 +3,7 @@
 `booking.trips.handover` has those at which goods change hands.
 """
 
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import select
@@ -15,6 +14,7 @@ from booking.models import Booking
 from booking.trips.access import Road, begin_step, finish_step, named, tell
 from booking.trips.errors import EwayBillExpired
 from booking.trips.models import Trip
+from booking.trips.outlook import arrival, judge
 from booking.trips.steps import Step
 from booking.trips.weights import kilograms
 from chassis.etags import IfMatch
@@ -22,14 +22,10 @@ from contracts.trips import (
     TRIP_ACCEPTED,
     TRIP_ARRIVED_AT_DROP,
     TRIP_DEPARTED,
-    TRIP_EWAY_BILL_AT_RISK,
     TripAccepted,
     TripArrivedAtDrop,
     TripDeparted,
-    TripEwayBillAtRisk,
 )
-
-_DAY: Final = timedelta(days=1)
 
 
 async def accept(
@@ -64,10 +60,11 @@ async def depart(
     ruling = road.rules.current()
     if trip.eway_bill_expires_at is not None and trip.eway_bill_expires_at <= at:
         raise EwayBillExpired(f"It was valid until {trip.eway_bill_expires_at.isoformat()}.")
-    distance_m = await session.scalar(
-        select(Booking.distance_m).where(Booking.id == trip.booking_id)
+    booked = await session.execute(
+        select(Booking.distance_m, Booking.deliver_by).where(Booking.id == trip.booking_id)
     )
-    arrival = at + _DAY * (distance_m or 0) / (ruling.rules.km_per_day * 1000)
+    distance_m, deliver_by = booked.one()
+    trip.km_per_day = ruling.rules.km_per_day
     await finish_step(
         session, trip, Step.DEPART, caller=caller, at=at, data={"rules": ruling.evidence}
     )
@@ -75,17 +72,8 @@ async def depart(
         **named(trip), departed_at=at, eway_bill_expires_at=trip.eway_bill_expires_at
     )
     await tell(session, trip, TRIP_DEPARTED, departed)
-    bill = trip.eway_bill
-    if bill is not None and bill.at_risk(arrival):
-        at_risk = TripEwayBillAtRisk(
-            **named(trip),
-            eway_bill_number=bill.number,
-            expires_at=bill.expires_at,
-            estimated_arrival=arrival,
-            extension_from=bill.extension_from,
-            extension_until=bill.extension_until,
-        )
-        await tell(session, trip, TRIP_EWAY_BILL_AT_RISK, at_risk)
+    estimated = arrival(at, remaining_m=distance_m, km_per_day=ruling.rules.km_per_day)
+    await judge(session, trip, estimated=estimated, deliver_by=deliver_by)
     return trip
 
 

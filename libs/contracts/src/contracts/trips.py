@@ -44,6 +44,7 @@ TRIP_SHORTAGE_CLAIMED: Final = "in.ubertruck.trip.shortage_claimed.v1"
 TRIP_EWAY_BILL_RECORDED: Final = "in.ubertruck.trip.eway_bill_recorded.v1"
 TRIP_EWAY_BILL_EXTENDED: Final = "in.ubertruck.trip.eway_bill_extended.v1"
 TRIP_EWAY_BILL_AT_RISK: Final = "in.ubertruck.trip.eway_bill_at_risk.v1"
+TRIP_DEADLINE_AT_RISK: Final = "in.ubertruck.trip.deadline_at_risk.v1"
 
 EvidenceHead = Annotated[
     Digest, Field(description="SHA-256, in hexadecimal, of the newest entry of its evidence")
@@ -211,6 +212,13 @@ class TripEwayBillAtRisk(TripEvent):
     extension_until: Moment = Field(description="When it can be extended last")
 
 
+class TripDeadlineAtRisk(TripEvent):
+    """The truck will probably arrive after the goods are due; told again only if it recovers."""
+
+    deliver_by: Moment
+    estimated_arrival: Moment
+
+
 EVENTS: Final = (
     Event(TRIP_ASSIGNED, TripAssigned, "booking", ("tracking", "payment", "notification")),
     Event(TRIP_ACCEPTED, TripAccepted, "booking", ("notification",)),
@@ -226,4 +234,5 @@ EVENTS: Final = (
     Event(TRIP_EWAY_BILL_RECORDED, TripEwayBillRecorded, "booking", ("notification",)),
     Event(TRIP_EWAY_BILL_EXTENDED, TripEwayBillExtended, "booking", ("notification",)),
     Event(TRIP_EWAY_BILL_AT_RISK, TripEwayBillAtRisk, "booking", ("notification",)),
+    Event(TRIP_DEADLINE_AT_RISK, TripDeadlineAtRisk, "booking", ("notification",)),
 )
