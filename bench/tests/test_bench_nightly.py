@@ -43,8 +43,16 @@ NAMES = {
     "booking.sustained.cpu.load",
     "booking.sustained.cpu.postgres",
     "booking.sustained.cpu.rest",
+    "booking.sustained.cpu.witness",
+    "booking.sustained.cpu.worker",
+    "booking.sustained.drained",
     "booking.sustained.edge",
     "booking.sustained.slowest_second",
+    "events.drain.consumer",
+    "events.drain.relay",
+    "events.effect.achieved",
+    "events.effect.p50",
+    "events.effect.p99",
     "memory.booking-blue-1",
     "memory.platform",
     "memory.postgres",
@@ -74,7 +82,7 @@ def test_every_row_has_its_figures(tmp_path: Path, disk: Path) -> None:
     file = tmp_path / "results.json"
     shortly = ("--rounds", "1", "--seconds", "1", "--output", str(file))
     process = start(*every_row(), *shortly, folder=disk)
-    output, _ = process.communicate(timeout=600)
+    output, _ = process.communicate(timeout=1200)
     assert process.returncode == 0, output
     entries = json.loads(file.read_text())
     assert {entry["name"] for entry in entries} >= NAMES

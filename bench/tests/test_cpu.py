@@ -12,7 +12,9 @@ from bench import cpu
         ("envoy", ["/x/envoy", "--config-path", "/y/booking/envoy.json"], "edge"),
         ("postgres", ["postgres: booking_runtime booking 127.0.0.1(1) idle"], "postgres"),
         ("python", ["/x/python", "-m", "booking", "api"], "booking"),
-        ("python", ["/x/python", "-m", "booking", "worker"], "rest"),
+        ("python", ["/x/python", "-m", "booking", "worker"], "worker"),
+        ("python", ["/x/python", "-m", "bench.subjects.witness"], "witness"),
+        ("python", ["/x/python", "-m", "config_service", "worker"], "rest"),
         ("ubertruck", [], "rest"),
     ],
 )

@@ -10,7 +10,11 @@ import psutil
 
 from ops.memory import family
 
-BOOKING_API = "-m booking api"
+MODULES = {
+    "-m booking api": "booking",
+    "-m booking worker": "worker",
+    "-m bench.subjects.witness": "witness",
+}
 
 
 def kind_of(program: str, command: Sequence[str]) -> str:
@@ -19,7 +23,8 @@ def kind_of(program: str, command: Sequence[str]) -> str:
         return "edge"
     if program == "postgres":
         return "postgres"
-    return "booking" if BOOKING_API in " ".join(command) else "rest"
+    line = " ".join(command)
+    return next((kind for module, kind in MODULES.items() if module in line), "rest")
 
 
 def spent() -> Mapping[str, float]:

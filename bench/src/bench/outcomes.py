@@ -64,8 +64,13 @@ class Outcomes(Generic[T]):
         """
         if not self._sorted:
             raise ValueError("Nothing was acknowledged, so there is no latency.")
-        return self._sorted[max(0, math.ceil(percent / 100 * len(self._sorted)) - 1)]
+        return percentile_of(self._sorted, percent)
 
     @cached_property
     def _sorted(self) -> Sequence[float]:
         return sorted(self.latencies)
+
+
+def percentile_of(numbers: Sequence[float], percent: float) -> float:
+    """The one of these sorted numbers, of which there are some, that `percent` don't exceed."""
+    return numbers[max(0, math.ceil(percent / 100 * len(numbers)) - 1)]

@@ -32,7 +32,8 @@ def service_spec(
 ) -> Spec:
     """`python -m ARGUMENTS` with booking's environment, on ports and in a folder of its own.
 
-    The platform's database is booking's own, unless another one is given.
+    The platform's database is booking's own, unless another one is given. A worker is on the
+    platform's bus.
     """
     allotted = ports.allot([name, f"{name}-health"], layout.folder.run / "bench-ports.json")
     health = allotted[f"{name}-health"]
@@ -43,6 +44,7 @@ def service_spec(
         "UBERTRUCK_DATABASE_URL": database_url or layout.database_url(BOOKING),
         "UBERTRUCK_PORT": str(allotted[name]),
         "UBERTRUCK_HEALTH_PORT": str(health),
+        "UBERTRUCK_BUS_URL": layout.bus_url,
     }
     command = Command(
         argv=[sys.executable, "-m", *arguments],

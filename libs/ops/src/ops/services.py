@@ -174,7 +174,7 @@ class Layout:
         ports = {"UBERTRUCK_HEALTH_PORT": str(health)}
         if port is not None:
             ports["UBERTRUCK_PORT"] = str(port)
-        bus = {"UBERTRUCK_BUS_URL": self._url_of(BUS)} if kind == "worker" else {}
+        bus = {"UBERTRUCK_BUS_URL": self.bus_url} if kind == "worker" else {}
         return Spec(
             name=name,
             launch=launcher(replace(command, env={**command.env, **ports, **bus})),
@@ -187,6 +187,11 @@ class Layout:
     def database_url(self, service: Service) -> str:
         """`postgresql+asyncpg://…` of the service's runtime role."""
         return self._url_of(service.name)
+
+    @property
+    def bus_url(self) -> str:
+        """`postgresql+asyncpg://…` of the bus, as its workers use it."""
+        return self._url_of(BUS)
 
     def _url_of(self, database: str) -> str:
         role = roles_of(database)[1]
