@@ -33,7 +33,7 @@ run: .venv/runtime.stamp ## Bring the whole platform up on this machine (ARGS="-
 	@exec $(BIN)/ubertruck up $(ARGS)
 
 .PHONY: demo
-demo: .venv/runtime.stamp ## Log in as a shipper and book, against the running platform
+demo: .venv/runtime.stamp ## Follow one booking and its three trucks, on the running platform
 	@exec $(BIN)/ubertruck demo $(ARGS)
 
 ##@ Develop

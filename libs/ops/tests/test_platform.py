@@ -6,12 +6,14 @@ Each step is a function of its own; the test at the end is their order.
 import asyncio
 import json
 import os
+import pty
 import re
 import shutil
 import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,7 +24,7 @@ import pytest
 from ops import database, stale
 from ops.state import StateFolder
 
-from .driver import Driver
+from .driver import UBERTRUCK, Driver
 from .support import eventually
 
 TRANSPORT = {
@@ -140,7 +142,7 @@ def each_demo_user_gets_a_token(driver: Driver) -> None:
 
 
 def the_demo_can_be_pasted(driver: Driver) -> None:
-    shown = driver.do("demo")
+    shown = driver.do("demo", "--curl")
     commands = re.findall(r"^(TOKEN=.*|curl (?:.*\\\n)*.*)$", shown, re.MULTILINE)
     assert len(commands) == 6
     if shutil.which("curl") is None:
@@ -154,6 +156,37 @@ def the_demo_can_be_pasted(driver: Driver) -> None:
     assert f'"booking_id":"{booked[0]}"' in result.stdout, "repeating it books nothing twice"
 
 
+def the_demo_is_broken_off_on_a_terminal(driver: Driver) -> None:
+    ours, theirs = pty.openpty()
+    command = [str(UBERTRUCK), "--state", str(driver.state), "demo"]
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        command, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"}
+    )
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # which is how a terminal ends
+        while part := os.read(ours, 4096):
+            if b"Booked at" in part and b"Booked at" not in shown:
+                process.send_signal(signal.SIGINT)
+            shown += part
+    os.close(ours)
+    assert process.wait(20) == 130
+    assert "one booking, three trucks" in shown.decode()
+    assert re.search(r"Stopped at booking [0-9a-f-]{36}; what was done stays", shown.decode())
+
+
+def the_demo_tells_it_all(driver: Driver) -> None:
+    shown = driver.do("demo")
+    assert "payment.reserved is on the bus" in shown
+    assert len(re.findall(r"is loaded with .* on lorry receipt LR/", shown)) == 3
+    claims = re.findall(r"is closed; claimed: (.*); evidence of \d+ entries: whole", shown)
+    assert sorted(claims)[:2] == ["nothing", "nothing"]
+    assert "₹" in sorted(claims)[2]
+    assert "Tried: coal 5 % dearer" in shown
+    [file, *_] = (driver.state / "demo").glob("trip-*.json")
+    assert ": whole: trip " in driver.do("evidence", "verify", str(file))
+
+
 def its_documents_are_there(driver: Driver) -> None:
     assert "Ubertruck" in driver.request("GET", "/docs").text
     for service in ("auth", "config", "booking"):
@@ -161,7 +194,7 @@ def its_documents_are_there(driver: Driver) -> None:
 
 
 def logs_are_kept(driver: Driver) -> None:
-    assert '"message":"ready"' in driver.do("logs", "booking-blue-1")
+    assert '"message":"ready"' in driver.do("logs", "booking-blue-1", "-n", "1000")
     assert "booking-worker: " in driver.do("logs", "booking", "-n", "1")
 
 
@@ -262,6 +295,8 @@ async def test_a_platform_from_its_first_start_to_its_end(driver: Driver, tmp_pa
     await its_events_are_published(driver)
     each_demo_user_gets_a_token(driver)
     the_demo_can_be_pasted(driver)
+    the_demo_is_broken_off_on_a_terminal(driver)
+    the_demo_tells_it_all(driver)
     its_documents_are_there(driver)
     logs_are_kept(driver)
     a_second_one_is_refused(driver)

@@ -19,7 +19,7 @@ def client(url: str, transport: httpx.BaseTransport | None = None) -> Generator[
             base_url=url, transport=transport, timeout=TIMEOUT, trust_env=False
         ) as opened:
             yield opened
-    except httpx.TransportError as error:
+    except (httpx.TransportError, httpx.InvalidURL) as error:
         raise OpsError(
             f"The platform at {url} doesn't answer ({type(error).__name__}). "
             "Start it with: ubertruck up"

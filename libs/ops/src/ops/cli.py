@@ -139,11 +139,22 @@ def demo(
     url: Annotated[
         str | None, typer.Option(help="A platform elsewhere; the running one otherwise.")
     ] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Lines instead of a picture, also on a terminal.")
+    ] = False,
+    curl: Annotated[
+        bool, typer.Option("--curl", help="Only book, and show each request as a curl line.")
+    ] = False,
 ) -> None:
-    """Log in as a shipper and book, showing each request as a curl line."""
-    from ops.demo import demo as run
+    """Follow one booking and the trips of its three trucks to the end."""
+    if curl:
+        from ops.demo.walk import walk
 
-    run(ctx.obj, url)
+        walk(ctx.obj, url)
+        return
+    from ops.demo.run import demo as run
+
+    raise typer.Exit(run(ctx.obj, url, plain=plain))
 
 
 @app.command()

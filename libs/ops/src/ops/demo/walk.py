@@ -1,4 +1,4 @@
-"""`ubertruck demo`: a shipper books transport, with every request shown as a curl line."""
+"""`ubertruck demo --curl`: a shipper books transport, each request shown as a curl line."""
 
 import json
 import shlex
@@ -49,15 +49,15 @@ class Request:
         return " \\\n  ".join(parts)
 
 
-def demo(folder: StateFolder, url: str | None) -> None:
-    """Walk through the platform at `url`, or through the one that runs."""
+def walk(folder: StateFolder, url: str | None) -> None:
+    """Walk through booking at `url`, or at the platform that runs."""
     found = url or url_of(folder)
     token = command(folder, "token", "--as", "shipper")
     with api.client(found) as client:
-        Demo(found, client, Screen(), token).run(find("shipper"))
+        Walk(found, client, Screen(), token).run(find("shipper"))
 
 
-class Demo:
+class Walk:
     """One walk through the platform at `url`. `token_command` prints a token in a shell."""
 
     def __init__(self, url: str, client: httpx.Client, screen: Screen, token_command: str) -> None:

@@ -1,0 +1,1 @@
+"""`ubertruck demo`: a booking and the trips of its three trucks, step by step."""
