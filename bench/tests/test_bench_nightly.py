@@ -17,6 +17,9 @@ from bench.rows import every_row
 
 pytestmark = pytest.mark.nightly
 NAMES = {
+    "assignment.accept.p99",
+    "assignment.assign.p99",
+    "assignment.board.p99",
     "booking.create.direct",
     "booking.create.direct_over_edge",
     "booking.create.echo",

@@ -1,20 +1,43 @@
+import json
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
 import pytest
 
-from bench.errors import BenchError
+from bench.errors import BenchError, WrongAnswer
 from bench.outcomes import Outcomes
 from bench.requests import Answered
-from bench.rows import create, every_row, find_row, latency, memory, reads, sustained
+from bench.rows import (
+    assignment,
+    create,
+    events,
+    every_row,
+    find_row,
+    latency,
+    memory,
+    reads,
+    sustained,
+)
 
 
 def test_every_file_is_a_row_of_its_name() -> None:
     rows = every_row()
-    assert set(rows) == {"create", "latency", "memory", "reads", "startup", "sustained"}
+    assert set(rows) == {
+        "assignment",
+        "create",
+        "events",
+        "latency",
+        "memory",
+        "reads",
+        "startup",
+        "sustained",
+    }
     assert all(row.name == name and row.about for name, row in rows.items())
 
 
 def test_an_unknown_row_is_told_what_there_is() -> None:
     assert find_row("reads").measure is reads.measure
-    with pytest.raises(BenchError, match=r"no row nothing\. There are: create, latency, memory"):
+    with pytest.raises(BenchError, match=r"no row nothing\. There are: assignment, create, events"):
         find_row("nothing")
 
 
@@ -80,3 +103,76 @@ def test_processors_are_counted_by_the_booking() -> None:
         "booking.sustained.cpu.booking": (250, "us/booking"),
         "booking.sustained.cpu.idle": (50, "us/booking"),
     }
+
+
+def test_events_are_followed_to_the_commit_of_their_effect() -> None:
+    first, second = uuid4(), uuid4()
+    at = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    happened = {first: at, second: at + timedelta(seconds=1)}
+    committed = {first: at.timestamp() + 0.02, second: at.timestamp() + 1.3}
+    seconds = sorted(events.lags_of(happened, committed))
+    assert seconds == pytest.approx([0.02, 0.3])
+    lags = events.Lags(seconds=seconds, rate=499)
+    figures = {
+        one.name: (one.value, one.met)
+        for one in events.figures_of([lags], relayed=[2000, 4000, 3000], handled=900)
+    }
+    assert figures == {
+        "events.effect.p50": (pytest.approx(20), None),
+        "events.effect.p99": (pytest.approx(300), False),
+        "events.effect.achieved": (499, None),
+        "events.drain.relay": (3000, True),
+        "events.drain.consumer": (900, None),
+    }
+
+
+def answered(**changes: object) -> bytes:
+    trip = {"trip_id": str(TRIP), "truck_id": str(TRUCK)}
+    body = {"booking_id": str(BOOKING), "assigned": [trip], "open_mt": 0}
+    return json.dumps({**body, **changes}).encode()
+
+
+BOOKING, TRUCK, TRIP = uuid4(), uuid4(), uuid4()
+
+
+def test_an_assignment_is_the_whole_load_on_the_right_truck() -> None:
+    for truck in (TRUCK, None):
+        assert assignment.check_assigned(answered(), booking_id=BOOKING, truck_id=truck) == TRIP
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        (answered(open_mt=1), "isn't covered"),
+        (answered(booking_id=str(uuid4())), "isn't covered"),
+        (answered(assigned=[]), "Not one truck"),
+        (answered(assigned=[{"trip_id": str(TRIP), "truck_id": str(uuid4())}]), "Another truck"),
+    ],
+)
+def test_any_other_assignment_is_wrong(body: bytes, complaint: str) -> None:
+    with pytest.raises(WrongAnswer, match=complaint):
+        assignment.check_assigned(body, booking_id=BOOKING, truck_id=TRUCK)
+
+
+@pytest.mark.parametrize(
+    ("loads", "open_mt", "cursor", "right"),
+    [(50, 25, "c", True), (49, 25, "c", False), (50, 0, "c", False), (50, 25, None, False)],
+)
+def test_the_board_is_a_page_of_open_loads(
+    loads: int, open_mt: float, cursor: str | None, right: bool
+) -> None:
+    page = {"items": [{"open_mt": open_mt}] * loads, "next_cursor": cursor}
+    body = json.dumps(page).encode()
+    if right:
+        assignment.check_board(body)
+    else:
+        with pytest.raises(WrongAnswer):
+            assignment.check_board(body)
+
+
+def test_assignments_are_told_in_milliseconds() -> None:
+    figures = assignment.figures_of({"board": [0.01, 0.02, 0.03], "accept": [0.2]})
+    assert [(one.name, one.value, one.met) for one in figures] == [
+        ("assignment.board.p99", 20, True),
+        ("assignment.accept.p99", 200, False),
+    ]

@@ -81,6 +81,17 @@ def get(path: str, token: Token) -> bytes:
     ).encode()
 
 
+def post(path: str, token: Token, body: bytes | None = None) -> bytes:
+    """`POST path` as this token's holder, with JSON or without a body."""
+    kind = b"" if body is None else b"Content-Type: application/json\r\n"
+    content = body or b""
+    head = (
+        f"POST {path} HTTP/1.1\r\n{_HOST}Accept: application/json\r\n"
+        f"Authorization: Bearer {token.text}\r\n"
+    )
+    return head.encode() + kind + b"Content-Length: %d\r\n\r\n%b" % (len(content), content)
+
+
 def _booking_head(token: str) -> bytes:
     return (
         f"POST /v1/booking HTTP/1.1\r\n{_HOST}Accept: application/json\r\n"

@@ -49,6 +49,17 @@ async def mint(
 
     The platform has to have run on the layout's folder once, and Postgres has to run now.
     """
+    return await mint_for(layout, [shipper(number) for number in range(count)], lifetime=lifetime)
+
+
+async def mint_for(
+    layout: Layout,
+    people: Sequence[Shipper],
+    *,
+    roles: Sequence[str] = ROLES,
+    lifetime: timedelta = LIFETIME,
+) -> Sequence[Token]:
+    """One token each for these people, in these roles; see `mint`."""
     url = layout.database_url(AUTH)
     settings = AuthSettings.model_validate(
         {"database_url": url, "token_issuer": ISSUER, "token_audience": AUDIENCE}
@@ -59,10 +70,11 @@ async def mint(
         signer = await signer_of(database, vault)
     finally:
         await database.dispose()
-    return [
-        Token(shipper=who, text=signer.sign(claims_of(who, settings=settings, lifetime=lifetime)))
-        for who in map(shipper, range(count))
-    ]
+
+    def sign(who: Shipper) -> str:
+        return signer.sign(claims_of(who, settings=settings, roles=roles, lifetime=lifetime))
+
+    return [Token(shipper=who, text=sign(who)) for who in people]
 
 
 async def signer_of(database: Database, vault: Vault) -> Signer:
@@ -72,13 +84,19 @@ async def signer_of(database: Database, vault: Vault) -> Signer:
     return await keys.signer(vault)
 
 
-def claims_of(who: Shipper, *, settings: AuthSettings, lifetime: timedelta) -> Mapping[str, object]:
-    """What auth-service would say of this shipper after a login."""
+def claims_of(
+    who: Shipper,
+    *,
+    settings: AuthSettings,
+    roles: Sequence[str] = ROLES,
+    lifetime: timedelta,
+) -> Mapping[str, object]:
+    """What auth-service would say of somebody in these roles after a login."""
     return access_claims(
         settings=settings,
         subject=who.subject,
         tenant_id=who.tenant_id,
-        roles=ROLES,
+        roles=roles,
         client=Client(address=IPv4Address(LOOPBACK)),
         session_id=_name(f"session/{who.subject}"),
         issued_at=datetime.now(UTC),
