@@ -47,7 +47,8 @@ def test_measures_everything_and_writes_the_file_of_the_day(
 ) -> None:
     work = Work()
     assert cli.main([], results_folder=tmp_path / "results", work=work) == 0
-    assert work.rows == ["create", "latency", "memory", "reads", "startup", "sustained"]
+    names = ["assignment", "create", "events", "latency", "memory", "reads", "startup", "sustained"]
+    assert work.rows == names
     assert work.pace == Pace(rounds=5, seconds=None)
     assert not work.folder.exists()
     [file] = (tmp_path / "results").glob("*.json")
@@ -92,7 +93,7 @@ def test_a_shorter_run_is_kept_where_it_is_told_to(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["create", "nothing"], "There is no row nothing. There are: create, "),
+        (["create", "nothing"], "There is no row nothing. There are: assignment, "),
         (["--rounds", "0"], "0 isn't a whole number above 0"),
         (["--seconds", "half"], "half isn't a whole number above 0"),
     ],
