@@ -73,7 +73,8 @@ async def client() -> AsyncGenerator[httpx.AsyncClient]:
 
 
 def token(*permissions: str) -> dict[str, str]:
-    text = ISSUER.token(tenant_id=TENANT, permissions=permissions)
+    # Made when tests are collected, and so for a run of any length.
+    text = ISSUER.token(tenant_id=TENANT, permissions=permissions, lifetime=3600)
     return {"authorization": f"Bearer {text}"}
 
 
