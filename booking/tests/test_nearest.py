@@ -44,6 +44,20 @@ async def test_the_nearest_fitting_trucks_take_what_is_open(
     assert response.json()["open_mt"] == 0
 
 
+async def test_where_the_way_is_known_trucks_with_its_permits_go_too(
+    fleet: Caller, session: AsyncSession
+) -> None:
+    wide = await pair(session, uuid4(), at=FARTHER)
+    permitted = await pair(session, uuid4(), at=FAR, states=["DL", "RJ", "MH"])
+    await pair(session, uuid4(), at=NEAR, states=["DL"])
+    booking = await open_load(session, quantity_mt=Decimal(50))
+    path = f"/v1/board/{booking.id}/assign"
+    problem(await operator(fleet).post(path, {"states": ["XX"]}), 422, "invalid")
+    response = await operator(fleet).post(path, {"states": ["DL", "MH"]})
+    taken = [one["truck_id"] for one in response.json()["assigned"]]
+    assert taken == [str(permitted.truck.id), str(wide.truck.id)]
+
+
 async def test_as_far_as_there_are_trucks_and_drivers(fleet: Caller, session: AsyncSession) -> None:
     await pair(session, uuid4(), at=NEAR)
     lonely = await pair(session, uuid4(), at=NEAR)

@@ -9,7 +9,13 @@ from fastapi import APIRouter, Depends, Query
 from booking.assignment.board import open_loads
 from booking.assignment.errors import LoadCovered, LoadNotFound
 from booking.assignment.nearest import assign_nearest
-from booking.assignment.schemas import Acceptance, AssignmentsOut, BoardFilter, OpenLoad
+from booking.assignment.schemas import (
+    Acceptance,
+    AssignmentsOut,
+    AssignRequest,
+    BoardFilter,
+    OpenLoad,
+)
 from booking.assignment.service import accept_load
 from booking.endpoints import Source
 from booking.fleets.errors import DriverNotFound, TruckNotFound
@@ -82,10 +88,17 @@ async def accept(
     responses=problems(*POSTS, LoadNotFound, NotFit, TruckBusy, DriverBusy),
 )
 async def assign(
-    booking_id: UUID, caller: Annotated[Caller, Depends(_assigner)], session: Session
+    booking_id: UUID,
+    caller: Annotated[Caller, Depends(_assigner)],
+    session: Session,
+    request: AssignRequest | None = None,
 ) -> AssignmentsOut:
-    """Let the nearest free trucks that fit take what is open, as far as there are any."""
-    trips, left = await assign_nearest(session, caller=caller, booking_id=booking_id)
+    """Let the nearest free trucks that fit take what is open, as far as there are any.
+
+    Say which `states` the way leads through, and trucks with permits for these are taken too.
+    """
+    states = () if request is None else request.states
+    trips, left = await assign_nearest(session, caller=caller, booking_id=booking_id, states=states)
     return AssignmentsOut.of(booking_id, trips, left)
 
 

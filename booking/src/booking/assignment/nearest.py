@@ -1,6 +1,6 @@
 """Automatic assignment: the nearest free trucks that fit, by where they were last."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -71,7 +71,10 @@ _NEAREST: Final = text(
         SELECT truck.id, truck.tenant_id FROM trucks AS truck
         WHERE truck.id = place.truck_id
             AND truck.retired_at IS NULL
-            AND truck.states = '{{}}'
+            AND (
+                truck.states = '{{}}'
+                OR (:way_known AND truck.states @> CAST(:states AS text[]))
+            )
             AND :material = ANY (truck.materials)
             AND (
                 SELECT count(*) FROM truck_documents AS paper
@@ -89,11 +92,12 @@ _NEAREST: Final = text(
 
 
 async def assign_nearest(
-    session: AsyncSession, *, caller: Caller, booking_id: UUID
+    session: AsyncSession, *, caller: Caller, booking_id: UUID, states: Collection[str] = ()
 ) -> tuple[Sequence[Trip], Decimal]:
     """Trips for as much of the booking as there are trucks for, and the tons that stay open.
 
-    Only trucks with a national permit: which states a booking's way leads through isn't known.
+    Where `states` says which states the way leads through, trucks with permits for all of them may
+    go too; else only those with a national permit: no map here tells where a way leads.
     """
     booking = await open_booking(session, booking_id)
     now = datetime.now(UTC)
@@ -107,6 +111,8 @@ async def assign_nearest(
         "fresh": now - FRESH,
         "material": booking.material_type,
         "papers": len(DocumentKind),
+        "way_known": bool(states),
+        "states": sorted(states),
         "lat": booking.pickup_lat,
         "lng": booking.pickup_lng,
     }
@@ -133,6 +139,7 @@ async def assign_nearest(
                     driver=driver,
                     tons=min(left, truck.capacity_mt),
                     window=window,
+                    states=states,
                 )
         except (TruckBusy, DriverBusy):
             # Taken between the search and its lock: on to the next.

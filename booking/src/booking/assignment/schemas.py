@@ -70,6 +70,18 @@ class OpenLoad(BaseModel):
         )
 
 
+Way = Annotated[
+    States,
+    Field(description="Those that the way leads through; a truck with a permit for some needs"),
+]
+
+
+class AssignRequest(Strict):
+    """What is known of the way; without states only trucks with a national permit are taken."""
+
+    states: Way = ()
+
+
 class Acceptance(Strict):
     """A truck and a driver for a part of a load."""
 
@@ -77,10 +89,7 @@ class Acceptance(Strict):
     driver_id: UUID
     load_mt: Capacity
     pickup_at: Annotated[Moment, Field(description="When the truck is there to be loaded")]
-    states: Annotated[
-        States,
-        Field(description="Those that the way leads through; a truck with a permit for some needs"),
-    ] = ()
+    states: Way = ()
 
 
 class AssignmentOut(BaseModel):
