@@ -9,7 +9,6 @@ chassis declares.
 import asyncio
 import importlib
 import logging
-import os
 import pkgutil
 from typing import cast
 
@@ -23,7 +22,7 @@ from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.schema import SchemaItem
 
 from chassis import schema_v1, schema_v3
-from chassis.migrations import COMPARE, CONNECTION, exclusive_connection
+from chassis.migrations import COMPARE, CONNECTION, exclusive_connection, url_from_environment
 
 config = context.config
 TABLES = schema_v1.TABLES | schema_v3.TABLES
@@ -51,8 +50,7 @@ def find_metadata() -> MetaData | None:
 
 def find_url() -> str:
     """From `-x url=…` or the environment."""
-    url = context.get_x_argument(as_dictionary=True).get("url")
-    url = url or os.environ.get("UBERTRUCK_DATABASE_URL")
+    url = context.get_x_argument(as_dictionary=True).get("url") or url_from_environment()
     if not url:
         raise CommandError("Say which database: set UBERTRUCK_DATABASE_URL or pass -x url=….")
     return url

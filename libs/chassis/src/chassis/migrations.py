@@ -19,6 +19,8 @@ from sqlalchemy import Connection, NullPool, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from chassis.settings import SECRETS_DIR
+
 CONNECTION = "connection"
 COMPARE = "compare"
 _LOCK_POLL_SECONDS = 0.1
@@ -28,6 +30,15 @@ def migrations_folder() -> Path:
     """The folder with `alembic.ini`, `env.py` and a folder of revisions a service."""
     named = os.environ.get("UBERTRUCK_MIGRATIONS_DIR")
     return Path(named) if named else Path(__file__).parents[4] / "migrations"
+
+
+def url_from_environment() -> str | None:
+    """The address in `UBERTRUCK_DATABASE_URL`, or in its file in the folder of secrets."""
+    url, folder = os.environ.get("UBERTRUCK_DATABASE_URL"), os.environ.get(SECRETS_DIR)
+    if url or not folder:
+        return url
+    file = Path(folder) / "ubertruck_database_url"
+    return file.read_text().strip() if file.exists() else None
 
 
 def alembic_config(

@@ -1,16 +1,26 @@
 """Boot settings: what a process reads from its environment, once, at start.
 
 Values that change while running (fares, surge, limits, templates) come from config-service.
+What is secret may also stand in files of the folder that `UBERTRUCK_SECRETS_DIR` names, each called
+like its variable in small letters: a file is seen by one process, an environment by more.
 """
 
+import os
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 Environment = Literal["dev", "staging", "production"]
 Colour = Literal["blue", "green"]
+
+SECRETS_DIR = "UBERTRUCK_SECRETS_DIR"
 
 
 class ServiceSettings(BaseSettings):
@@ -57,3 +67,17 @@ class ServiceSettings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "json", "console"] = "auto"
     trace_ratio: float = Field(default=0.1, ge=0, le=1, description="Share of traces kept")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment, then files. The folder is looked up now, not when this is imported."""
+        folder = os.environ.get(SECRETS_DIR)
+        files = SecretsSettingsSource(settings_cls, secrets_dir=folder)
+        return (init_settings, env_settings, files)

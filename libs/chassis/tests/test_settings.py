@@ -1,0 +1,43 @@
+"""Where boot settings come from."""
+
+from pathlib import Path
+
+import pytest
+
+from chassis.migrations import url_from_environment
+from chassis.settings import SECRETS_DIR, ServiceSettings
+
+URL = "UBERTRUCK_DATABASE_URL"
+
+
+def read() -> ServiceSettings:
+    return ServiceSettings.model_validate({})
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "ubertruck_database_url").write_text("postgresql+asyncpg://file/x\n")
+    (tmp_path / "client-secret").write_text("not a setting")
+    monkeypatch.delenv(URL, raising=False)
+    monkeypatch.setenv(SECRETS_DIR, str(tmp_path))
+    return tmp_path
+
+
+def test_secrets_may_stand_in_files(folder: Path) -> None:
+    assert read().database_url.get_secret_value() == "postgresql+asyncpg://file/x"
+    assert url_from_environment() == "postgresql+asyncpg://file/x"
+    (folder / "ubertruck_database_url").unlink()
+    assert url_from_environment() is None
+
+
+def test_the_environment_wins_over_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert folder.is_dir()
+    monkeypatch.setenv(URL, "postgresql+asyncpg://environment/x")
+    assert read().database_url.get_secret_value() == "postgresql+asyncpg://environment/x"
+    assert url_from_environment() == "postgresql+asyncpg://environment/x"
+
+
+def test_without_a_folder_there_is_only_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(SECRETS_DIR, raising=False)
+    monkeypatch.setenv(URL, "postgresql+asyncpg://environment/x")
+    assert read().database_url.get_secret_value() == "postgresql+asyncpg://environment/x"
