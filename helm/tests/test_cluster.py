@@ -1,0 +1,63 @@
+"""What is applied as it is agrees with what the charts stand on."""
+
+import re
+from typing import Any
+
+from charts.render import ROOT
+
+from .manifests import of_kind, parsed, rendered
+
+K8S = ROOT / "k8s"
+
+
+def namespace(name: str) -> dict[str, str]:
+    found = of_kind(parsed((K8S / name).read_text()), "Namespace")
+    return found["ubertruck"]["metadata"]["labels"]
+
+
+def test_the_namespace_is_the_meshs_and_gets_sidecars() -> None:
+    labels = namespace("namespaces.yaml")
+    mesh = of_kind(rendered()["production/platform"], "Mesh")["ubertruck"]["spec"]
+    assert mesh["namespaceSelector"]["matchLabels"].items() <= labels.items()
+    assert labels["appmesh.k8s.aws/sidecarInjectorWebhook"] == "enabled"
+    assert namespace("namespaces-istio.yaml")["istio-injection"] == "enabled"
+
+
+def test_names_of_virtual_services_resolve_to_services() -> None:
+    """CoreDNS's rewrite, done here with the same pattern."""
+    (coredns,) = parsed((K8S / "coredns.yaml").read_text())
+    pattern, target = re.findall(r"name regex (\S+) (\S+)", coredns["data"]["Corefile"])[0]
+    for case in ("dev/platform", "dev/routing"):
+        for name, service in of_kind(rendered()[case], "VirtualService").items():
+            dialled = service["spec"]["awsName"]
+            if name != "database-service":
+                found = re.fullmatch(str(pattern), dialled)
+                assert found
+                assert target.replace("{1}", found[1]) == f"{name}.ubertruck.svc.cluster.local"
+
+
+def test_what_pods_name_is_made_by_somebody() -> None:
+    stores = of_kind(parsed((K8S / "stores.yaml").read_text()), "ClusterSecretStore")
+    issuers = of_kind(parsed((K8S / "mesh-authority.yaml").read_text()), "ClusterIssuer")
+    made = rendered()["production/booking-service"]
+    wanted = [
+        one["spec"]["secretStoreRef"]["name"] for one in of_kind(made, "ExternalSecret").values()
+    ]
+    assert set(wanted) == set(stores)
+    certificates = of_kind(made, "Certificate").values()
+    assert {one["spec"]["issuerRef"]["name"] for one in certificates} <= set(issuers)
+
+
+def test_versions_are_pinned_and_the_sidecar_outlives_its_process() -> None:
+    text = re.sub(r"\{\{.*?\}\}", "x", (K8S / "helmfile.yaml").read_text())
+    (helmfile,) = parsed(text)
+    releases: list[dict[str, Any]] = helmfile["releases"]
+    assert all(re.fullmatch(r"v?\d+\.\d+\.\d+", release["version"]) for release in releases)
+    (values,) = next(one for one in releases if one["name"] == "appmesh-controller")["values"]
+    delay = values["sidecar"]["lifecycleHooks"]["preStopDelay"]
+    for case in ("production/platform", "production/booking-service"):
+        for deployment in of_kind(rendered()[case], "Deployment").values():
+            spec = deployment["spec"]["template"]["spec"]
+            sleep = spec["containers"][0].get("lifecycle", {}).get("preStop", {}).get("sleep", {})
+            assert delay > sleep.get("seconds", 0)
+            assert spec["terminationGracePeriodSeconds"] >= 45
