@@ -43,6 +43,8 @@ def releases(environment: str, **settings: str) -> Iterator[Release]:
 
 def service_values(environment: str, name: str) -> list[Path]:
     """The values files of a service besides those that all releases share."""
-    of_environment = VALUES / environment / f"{name}.yaml"
-    files = [VALUES / "unreleased.yaml", VALUES / f"{name}.yaml", of_environment]
-    return [path for path in files if path.exists()]
+    return [
+        VALUES / "unreleased.yaml",
+        VALUES / f"{name}.yaml",
+        VALUES / environment / f"{name}.yaml",
+    ]
