@@ -1,5 +1,6 @@
 """Sealed secrets, opaque ones, and codes."""
 
+import os
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auth_service import opaque, totp
-from auth_service.vault import Vault, VaultError, new_master_key
+from auth_service.vault import Vault, VaultError, is_open_to_others, new_master_key
 
 NOW = datetime(2026, 11, 24, 12, 0, 15, tzinfo=UTC)
 
@@ -80,6 +81,24 @@ class TestVault:
         path = master_key_file(tmp_path, new_master_key(), mode=mode)
         with pytest.raises(VaultError, match="0600"):
             Vault.from_file(path)
+
+    @pytest.mark.parametrize(
+        ("owner", "us", "mode", "open_to_others"),
+        [
+            (10001, 10001, 0o600, False),
+            (10001, 10001, 0o640, True),
+            # As Kubernetes mounts secrets: root's, for the pod's own group to read.
+            (0, 10001, 0o440, False),
+            (0, 10001, 0o460, True),
+            (0, 10001, 0o444, True),
+            (0, 0, 0o440, True),
+        ],
+    )
+    def test_a_file_that_root_hands_to_our_group_is_ours(
+        self, owner: int, us: int, mode: int, open_to_others: bool
+    ) -> None:
+        status = os.stat_result((mode, 0, 0, 1, owner, us, 44, 0, 0, 0))
+        assert is_open_to_others(status, us=us) is open_to_others
 
     @pytest.mark.parametrize("content", ["", "not base64!", "YWJj", "Ω"])
     def test_files_without_a_key(self, tmp_path: Path, content: str) -> None:

@@ -40,6 +40,9 @@ def test_what_pods_name_is_made_by_somebody() -> None:
     stores = of_kind(parsed((K8S / "stores.yaml").read_text()), "ClusterSecretStore")
     issuers = of_kind(parsed((K8S / "mesh-authority.yaml").read_text()), "ClusterIssuer")
     made = rendered()["production/booking-service"]
+    classes = of_kind(parsed((K8S / "storage.yaml").read_text()), "StorageClass")
+    claims = of_kind(made, "PersistentVolumeClaim").values()
+    assert [claim["spec"]["storageClassName"] for claim in claims] == list(classes)
     wanted = [
         one["spec"]["secretStoreRef"]["name"] for one in of_kind(made, "ExternalSecret").values()
     ]

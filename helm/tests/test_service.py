@@ -25,6 +25,20 @@ def test_an_idle_slot_is_off_and_a_new_one_has_an_idle_worker() -> None:
     assert scalers["booking-service-green"]["spec"]["minReplicas"] == 4
 
 
+def test_the_anchor_of_the_audit_outlives_pods_and_slots() -> None:
+    def state(name: str) -> dict[str, Any]:
+        spec = of_kind(case("green"), "Deployment")[name]["spec"]["template"]["spec"]
+        return next(volume for volume in spec["volumes"] if volume["name"] == "state")
+
+    claim = {"claimName": "booking-service-state"}
+    for colour in ("blue", "green"):
+        assert state(f"booking-service-{colour}-worker")["persistentVolumeClaim"] == claim
+        assert "emptyDir" in state(f"booking-service-{colour}")
+    kept = of_kind(case("green"), "PersistentVolumeClaim")["booking-service-state"]
+    assert kept["spec"]["accessModes"] == ["ReadWriteMany"]
+    assert kept["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+
+
 def test_the_newest_version_migrates_and_the_job_is_named_after_its_revision() -> None:
     ((name, job),) = of_kind(case("green"), "Job").items()
     assert name.startswith("booking-service-migrate-0008-")

@@ -107,6 +107,11 @@ volumes:
     emptyDir: {sizeLimit: 64Mi}
   {{- if not $migration }}
   - name: state
+    {{- if eq .process "worker" }}
+    # The audit's anchor has to outlive the pod, and every node.
+    persistentVolumeClaim: {claimName: {{ $root.Release.Name }}-state}
+    {{- else }}
     emptyDir: {sizeLimit: 64Mi}
+    {{- end }}
   {{- end }}
 {{- end }}
