@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import httpx
 
 from mesh.description import Admin, Edge, Endpoint, Listen, Route, TokenChecks, Upstream
-from mesh.edge import edge_config
+from mesh.edge import OwnEgress, edge_config
 from mesh.envoy import envoy_command, write_config
 from mesh.tokens import write_checks
 
@@ -135,7 +135,13 @@ def read_answer(connection: socket.socket) -> httpx.Response:
 
 
 @contextmanager
-def running(edge: Edge, *, jwks: str | None = None, write: bool = True) -> Generator[Gateway]:
+def running(
+    edge: Edge,
+    *,
+    jwks: str | None = None,
+    write: bool = True,
+    egress: OwnEgress | None = None,
+) -> Generator[Gateway]:
     """Envoy from this description until the end of the block."""
     if write and edge.tokens.file:
         write_checks(edge.tokens, jwks)
@@ -143,7 +149,7 @@ def running(edge: Edge, *, jwks: str | None = None, write: bool = True) -> Gener
     assert edge.admin.socket is not None
     folder = edge.admin.socket.parent
     config = folder / "edge.json"
-    write_config(edge_config(edge), config)
+    write_config(edge_config(edge, egress), config)
     with (
         (folder / "envoy.log").open("w+b") as log,
         subprocess.Popen(  # noqa: S603 - our own command

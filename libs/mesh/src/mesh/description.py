@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 UrlPath = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._~/-]*$")]
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$")]
+Authority = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(:[0-9]{1,5})?$")]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
 HeaderValue = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]*$")]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
@@ -78,7 +79,7 @@ class Upstream(Description):
     idle_timeout: Seconds = 55
     max_connections: int = Field(default=256, ge=1)
     max_pending: int = Field(default=256, ge=1)
-    authority: HeaderValue | None = None
+    authority: Authority | None = None
 
 
 class RateLimit(Description):
@@ -120,6 +121,7 @@ class Route(Description):
 class TokenChecks(Description):
     """How access tokens are checked: RS256, against the keys that `upstream` publishes.
 
+    `authority` is the Host that the keys are asked of; without one, the upstream's name.
     `file` is where the checks are kept with a copy of the keys, for when `upstream` is away; see
     `mesh.tokens.write_checks`. Its folder belongs to it: Envoy watches the folder.
     """
@@ -128,6 +130,7 @@ class TokenChecks(Description):
     audience: str = Field(min_length=1)
     upstream: Name
     jwks_path: UrlPath
+    authority: Authority | None = None
     file: Path | None = None
     clock_skew: int = Field(default=30, ge=1, le=30)
     cached_tokens: int = Field(default=1000, ge=1)

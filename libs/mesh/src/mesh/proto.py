@@ -1,5 +1,7 @@
 """The small grammar of Envoy's configuration: typed extensions, durations, header options."""
 
+from pathlib import Path
+
 TYPE_URL = "type.googleapis.com/envoy."
 
 Json = dict[str, object]
@@ -36,3 +38,14 @@ def socket_address(host: str, port: int) -> Json:
 def always() -> Json:
     """All requests, for settings that take a fraction."""
     return {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
+
+
+def watched(path: Path) -> Json:
+    """A source of configuration that Envoy reads again whenever the file is replaced."""
+    return {
+        "path_config_source": {
+            "path": str(path),
+            "watched_directory": {"path": str(path.parent)},
+        },
+        "resource_api_version": "V3",
+    }

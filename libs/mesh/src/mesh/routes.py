@@ -1,7 +1,14 @@
 """Routes: which request goes where, and what each route says to the filters."""
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import cast
+
 from mesh.body import FILTER as BODY_FILTER
 from mesh.body import body_ignored
+from mesh.dataplane.narrowing import narrowed
+from mesh.dataplane.splits import Outgoing, action
 from mesh.description import Document, Edge, Route
 from mesh.limits import CLIENT_FILTER, client_limit
 from mesh.proto import Json, duration, set_header, typed
@@ -12,8 +19,13 @@ _CORS_FILTER = "envoy.filters.http.cors"
 _LARGEST_TEXT = 64 * 1024
 
 
-def route_configuration(edge: Edge) -> Json:
-    """All routes of the gateway, in order; what fits none of them is 404 without asking a token."""
+def route_configuration(
+    edge: Edge, services: Mapping[str, Outgoing] = MappingProxyType({})
+) -> Json:
+    """All routes of the gateway, in order; what fits none of them is 404 without asking a token.
+
+    `services` are those, by upstream, whose mesh routes are taken by the gateway itself.
+    """
     return {
         "name": "edge",
         "max_direct_response_body_size_bytes": _largest(edge.documents),
@@ -27,7 +39,7 @@ def route_configuration(edge: Edge) -> Json:
                 "typed_per_filter_config": _cors(edge),
                 "routes": [
                     *(_document(document) for document in edge.documents),
-                    *(_route(route, edge) for route in edge.routes),
+                    *(one for route in edge.routes for one in _routes(edge, route, services)),
                     _nothing_there({"prefix": "/"}),
                     _nothing_there({"connect_matcher": {}}),
                 ],
@@ -36,24 +48,49 @@ def route_configuration(edge: Edge) -> Json:
     }
 
 
-def _route(route: Route, edge: Edge) -> Json:
-    action: Json = {"cluster": route.upstream, "timeout": duration(route.timeout)}
-    authority = edge.upstream(route.upstream).authority
-    if authority:
-        action["host_rewrite_literal"] = authority
-    if route.rewrite:
-        action["prefix_rewrite"] = route.rewrite
+def _routes(edge: Edge, route: Route, services: Mapping[str, Outgoing]) -> Iterator[Json]:
+    if route.upstream not in services:
+        yield _route(route, edge, _match(route), _action(route))
+        return
+    for split in services[route.upstream].splits:
+        narrower = narrowed(route, split.match)
+        if narrower is not None:
+            # A stream, whose time-out is 0, stays one.
+            bounded = replace(split, timeout=min(split.timeout, route.timeout))
+            yield _route(route, edge, _both(_match(route), narrower), action(bounded))
+
+
+def _route(route: Route, edge: Edge, match: Json, action: Json) -> Json:
     filters: Json = {}
     if not route.needs_token:
         filters[TOKEN_FILTER] = open_route()
     if route.client_limit:
         filters[CLIENT_FILTER] = client_limit(route.client_limit, shared=bool(edge.replicas))
+    if route.rewrite:
+        action["prefix_rewrite"] = route.rewrite
+    authority = edge.upstream(route.upstream).authority
+    if authority:
+        action["host_rewrite_literal"] = authority
     return {
         "name": route.path or route.prefix,
-        "match": _match(route),
+        "match": match,
         "route": action,
         "typed_per_filter_config": filters,
     }
+
+
+def _action(route: Route) -> Json:
+    return {"cluster": route.upstream, "timeout": duration(route.timeout)}
+
+
+def _both(match: Json, narrower: Json) -> Json:
+    both = {**match, **narrower}
+    headers = [*_headers(match), *_headers(narrower)]
+    return {**both, "headers": headers} if headers else both
+
+
+def _headers(match: Json) -> list[object]:
+    return list(cast("list[object]", match.get("headers", [])))
 
 
 def _match(route: Route) -> Json:

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 
 from mesh.description import TokenChecks, Upstream
 from mesh.files import write_atomically
-from mesh.proto import Json, duration, typed
+from mesh.proto import Json, duration, typed, watched
 
 FILTER = "ubertruck.tokens"
 METADATA = "envoy.filters.http.jwt_authn"
@@ -59,13 +59,7 @@ def token_filter(checks: TokenChecks) -> Json:
     return {
         "name": FILTER,
         "config_discovery": {
-            "config_source": {
-                "path_config_source": {
-                    "path": str(checks.file),
-                    "watched_directory": {"path": str(checks.file.parent)},
-                },
-                "resource_api_version": "V3",
-            },
+            "config_source": watched(checks.file),
             "type_urls": [str(_checks(checks, None)["@type"])],
             # A file that can't be read leaves the issuer's keys, never an open door.
             "default_config": _checks(checks, None),
@@ -102,7 +96,7 @@ def write_checks(checks: TokenChecks, jwks: str | bytes | None) -> bool:
 
 def _checks(checks: TokenChecks, keys: Sequence[Json] | None) -> Json:
     uri: Json = {
-        "uri": f"http://{checks.upstream}{checks.jwks_path}",
+        "uri": f"http://{checks.authority or checks.upstream}{checks.jwks_path}",
         "cluster": _keys_cluster(checks),
         "timeout": duration(_FETCH_SECONDS),
     }

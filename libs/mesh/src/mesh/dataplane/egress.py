@@ -8,7 +8,7 @@ from mesh.appmesh.nodes import Listener, VirtualNode
 from mesh.appmesh.reading import BadManifests, Fault
 from mesh.dataplane.hops import CONNECT, breakers, http_options
 from mesh.dataplane.splits import Outgoing, action, cluster_name, conditions, outgoing, path_match
-from mesh.proto import Json, duration
+from mesh.proto import Json, duration, watched
 
 
 def routes(manifests: Manifests, caller: Key) -> Json:
@@ -100,14 +100,3 @@ def http_listener(manifests: Manifests, node: VirtualNode) -> Listener:
         where = (manifests.source_of(node), f"{node.kind} {node.key}")
         raise BadManifests([Fault(*where, "spec.listeners", message)])
     return found[0]
-
-
-def watched(path: Path) -> Json:
-    """A source of configuration that Envoy reads again whenever the file is replaced."""
-    return {
-        "path_config_source": {
-            "path": str(path),
-            "watched_directory": {"path": str(path.parent)},
-        },
-        "resource_api_version": "V3",
-    }

@@ -22,7 +22,7 @@ from mesh.dataplane.ingress import Instance, ingress_cluster, ingress_listener
 from mesh.description import Admin, Endpoint
 from mesh.files import write_atomically
 from mesh.overload import connections_limit
-from mesh.proto import Json, socket_address, typed
+from mesh.proto import Json, socket_address, typed, watched
 
 FOLDERS = ("clusters", "endpoints", "listeners", "routes")
 CONNECTIONS = 10_000
@@ -127,7 +127,7 @@ def _listeners(plane: Plane) -> list[Json]:
 
 
 def _egress_listener(plane: Plane, caller: Key, at: Endpoint) -> Json:
-    source = egress.watched(plane.routes_file(caller.name))
+    source = watched(plane.routes_file(caller.name))
     rds: Json = {"route_config_name": caller.name, "config_source": source}
     return listener(f"egress_{caller.name}", at, plane.problem_base, rds=rds)
 
@@ -143,8 +143,8 @@ def _bootstrap(plane: Plane) -> Json:
         "node": {"id": "mesh", "cluster": "mesh"},
         "overload_manager": {"resource_monitors": [connections_limit(CONNECTIONS)]},
         "dynamic_resources": {
-            "cds_config": egress.watched(plane.folder / "clusters" / "all.json"),
-            "lds_config": egress.watched(plane.folder / "listeners" / "all.json"),
+            "cds_config": watched(plane.folder / "clusters" / "all.json"),
+            "lds_config": watched(plane.folder / "listeners" / "all.json"),
         },
     }
     if plane.admin:

@@ -167,12 +167,13 @@ def _retry_policy(policy: RetryPolicy) -> Json:
     return done
 
 
-def conditions(match: HttpMatch) -> Json:
-    """All of a match but its path."""
+def conditions(match: HttpMatch, *more: Json) -> Json:
+    """All of a match but its path; `more` are further conditions on headers."""
     headers = [_header(header) for header in match.headers]
     for name, value in ((":method", match.method), (":scheme", match.scheme)):
         if value:
             headers.append({"name": name, "string_match": {"exact": value}})
+    headers += more
     done: Json = {}
     if headers:
         done["headers"] = headers
