@@ -21,7 +21,7 @@ async def lifted_edge(
     go to whoever listens there.
     """
     described = _layout(layout, name, booking_port)
-    gateway = edge.describe(described).model_copy(update={"rate_limit": None})
+    gateway = edge.describe(described, by_mesh=False).model_copy(update={"rate_limit": None})
     keys_copy.take_last(described, gateway.tokens)
     await keys_copy.refresh(described, gateway.tokens)
     async with running(edge.spec(described, gateway)):

@@ -131,6 +131,7 @@ def described(values: EdgeValues, shared: GlobalValues, domain: str) -> Edge:
             audience=shared.tokens.audience,
             upstream=_AUTH,
             jwks_path=_KEYS_PATH,
+            authority=f"{_AUTH}.{domain}",
         ),
         rate_limit=values.rate_limit.described(),
         trusted_hops=1,

@@ -21,7 +21,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from ops import database, stale
+from ops import control, database, plane, stale
+from ops.errors import OpsError
 from ops.state import StateFolder
 
 from .driver import UBERTRUCK, Driver
@@ -37,6 +38,7 @@ LIMIT_MIB = 900
 PROCESSES = {
     "postgres",
     "edge",
+    "mesh",
     *(f"{service}-blue-1" for service in ("auth", "config", "booking")),
     *(f"{service}-worker" for service in ("auth", "config", "booking")),
 }
@@ -130,6 +132,37 @@ async def its_events_are_published(driver: Driver) -> None:
     listed = driver.do("events", "list", "booking", "--type", "booking.cancelled")
     assert "in.ubertruck.booking.cancelled.v1" in listed
     assert "no dead letters" in driver.do("events", "dead")
+
+
+async def weights_are_set_while_it_runs(driver: Driver) -> None:
+    """To a colour without processes, which no request survives, and back."""
+    service = {"service": "booking-service"}
+    for blue, status in ((0, 503), (100, 200)):
+        weights = {"booking-service-blue": blue, "booking-service-green": 100 - blue}
+        folder = StateFolder(driver.state)
+        answer = control.call(folder, "set-weights", weights=weights, **service)
+        assert answer == control.call(folder, "weights")
+        await eventually(
+            lambda: driver.request("GET", "/v1/booking").status_code == status  # noqa: B023
+        )
+    with pytest.raises(OpsError, match="from 0 to 100"):
+        control.call(folder, "set-weights", weights=dict.fromkeys(weights, 0), **service)
+
+
+def services_call_each_other_by_the_mesh(driver: Driver) -> None:
+    socket_path = plane.admin_socket(StateFolder(driver.state))
+    with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket_path))) as admin:
+        shown = admin.get("http://mesh/stats?filter=cluster.egress.*rq_total$").text
+    called = {
+        line.partition(".upstream")[0].removeprefix("cluster.egress_")
+        for line in shown.splitlines()
+        if not line.endswith(": 0")
+    }
+    assert {
+        "booking-service-blue_auth-service-blue",
+        "booking-service-blue_config-service-blue",
+        "config-service-blue_auth-service-blue",
+    } <= called
 
 
 def each_demo_user_gets_a_token(driver: Driver) -> None:
@@ -293,6 +326,8 @@ async def test_a_platform_from_its_first_start_to_its_end(driver: Driver, tmp_pa
     only_workers_know_the_bus(driver)
     a_shipper_books_and_cancels(driver)
     await its_events_are_published(driver)
+    services_call_each_other_by_the_mesh(driver)
+    await weights_are_set_while_it_runs(driver)
     each_demo_user_gets_a_token(driver)
     the_demo_can_be_pasted(driver)
     the_demo_is_broken_off_on_a_terminal(driver)

@@ -9,6 +9,7 @@ from uuid import UUID
 import typer
 
 from ops.errors import OpsError
+from ops.meshing.cli import app as mesh_app
 from ops.state import StateFolder
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ app.add_typer(audit_app, name="audit")
 app.add_typer(events_app, name="events")
 app.add_typer(evidence_app, name="evidence")
 app.add_typer(keys_app, name="keys")
+app.add_typer(mesh_app, name="mesh")
 
 
 @app.callback()

@@ -14,7 +14,7 @@ from mesh.description import (
     Upstream,
 )
 from mesh.docs import Api, docs_documents
-from mesh.edge import edge_config
+from mesh.edge import OwnEgress, edge_config, write_edge_routes
 from mesh.envoy import EnvoyMissing, envoy_binary, envoy_command, write_config
 from ops.child import Command, launcher
 from ops.environment import base_environment
@@ -22,7 +22,18 @@ from ops.errors import OpsError
 from ops.http_probe import answers_ok
 from ops.ports import LOOPBACK
 from ops.process import Spec
-from ops.services import AUDIENCE, AUTH, BOOKING, CONFIG, ISSUER, SERVICES, Layout, Service
+from ops.services import (
+    AUDIENCE,
+    AUTH,
+    BOOKING,
+    CONFIG,
+    EDGE_NODE,
+    ISSUER,
+    SERVICES,
+    Layout,
+    Service,
+    egress_port,
+)
 from ops.stale import mark
 from ops.state import StateFolder
 
@@ -50,16 +61,22 @@ BOOKING_PREFIXES = (
     "/v1/board",
 )
 BOOKINGS_OF_A_CLIENT = RateLimit(per_second=50, burst=100)
+# Which colour answers is not for outsiders to say; inside of the mesh it is for operators.
+COLOUR_HEADER = "x-ubertruck-colour"
 GRACE = 5.0
 
 
-def describe(layout: Layout) -> Edge:
-    """The gateway in front of the platform's services."""
+def describe(layout: Layout, *, by_mesh: bool = True) -> Edge:
+    """The gateway in front of the platform's services.
+
+    It calls them by the mesh, as it does in a cluster, or directly.
+    """
     return Edge(
         listen=Listen(host=LOOPBACK, port=layout.ports[NAME]),
         admin=_admin(layout.folder),
-        upstreams=tuple(_upstream(layout, service) for service in SERVICES),
+        upstreams=tuple(_upstream(layout, service, by_mesh=by_mesh) for service in SERVICES),
         routes=(*api_routes(), *(_openapi_route(service) for service in SERVICES)),
+        strip_headers=(COLOUR_HEADER,),
         documents=docs_documents(
             [Api(name=service.title, openapi=_openapi_path(service)) for service in SERVICES],
             title="Ubertruck",
@@ -69,6 +86,7 @@ def describe(layout: Layout) -> Edge:
             audience=AUDIENCE,
             upstream=AUTH.name,
             jwks_path=KEYS_PATH,
+            authority=AUTH.authority if by_mesh else None,
             file=_folder(layout.folder, "tokens") / "checks.json",
         ),
     )
@@ -82,10 +100,12 @@ def require_binary() -> Path:
         raise OpsError(str(error)) from error
 
 
-def spec(layout: Layout, edge: Edge) -> Spec:
+def spec(layout: Layout, edge: Edge, egress: OwnEgress | None = None) -> Spec:
     """The gateway as a process; its configuration is written now."""
     config = layout.folder.edge / "envoy.json"
-    write_config(edge_config(edge), config)
+    if egress is not None:
+        write_edge_routes(edge, egress)
+    write_config(edge_config(edge, egress), config)
     log = layout.folder.log_of(NAME)
     command = Command(
         argv=envoy_command(config, binary=require_binary()),
@@ -102,9 +122,13 @@ def spec(layout: Layout, edge: Edge) -> Spec:
     )
 
 
-def _upstream(layout: Layout, service: Service) -> Upstream:
-    endpoint = Endpoint(host=LOOPBACK, port=layout.ports[service.api])
-    return Upstream(name=service.name, endpoints=(endpoint,))
+def _upstream(layout: Layout, service: Service, *, by_mesh: bool) -> Upstream:
+    port = layout.ports[egress_port(EDGE_NODE) if by_mesh else service.api]
+    return Upstream(
+        name=service.name,
+        endpoints=(Endpoint(host=LOOPBACK, port=port),),
+        authority=service.authority if by_mesh else None,
+    )
 
 
 def api_routes() -> tuple[Route, ...]:
@@ -137,8 +161,13 @@ def _openapi_route(service: Service) -> Route:
     )
 
 
+def admin_socket(folder: StateFolder) -> Path:
+    """Where the edge's Envoy tells how it is, if the path isn't too long for that."""
+    return folder.run / "envoy.sock"
+
+
 def _admin(folder: StateFolder) -> Admin | None:
-    socket = folder.run / "envoy.sock"
+    socket = admin_socket(folder)
     return Admin(socket=socket) if len(bytes(socket)) <= UNIX_PATH_BYTES else None
 
 

@@ -3,12 +3,16 @@
 import asyncio
 from collections.abc import Mapping
 
+from pydantic import TypeAdapter, ValidationError
+
 from ops import memory
 from ops.control import Handler
 from ops.errors import OpsError
 from ops.process import Phase, Process
 from ops.running import Platform
 from ops.signals import Stop
+
+WEIGHTS = TypeAdapter(dict[str, int])
 
 
 def of(platform: Platform, stop: Stop) -> Mapping[str, Handler]:
@@ -37,7 +41,27 @@ def of(platform: Platform, stop: Stop) -> Mapping[str, Handler]:
     async def restart_one(request: Mapping[str, object]) -> object:
         return await supervisor.restart_one(_name(request))
 
+    async def weights(_: Mapping[str, object]) -> object:
+        return platform.weights()
+
+    async def set_weights(request: Mapping[str, object]) -> object:
+        try:
+            wanted = WEIGHTS.validate_python(request.get("weights"))
+        except ValidationError as error:
+            raise OpsError("Weights are whole numbers by virtual node.", code=2) from error
+        platform.set_weights(str(request.get("service")), wanted)
+        return platform.weights()
+
+    async def instances(_: Mapping[str, object]) -> object:
+        return [
+            {"name": one.name, "node": one.node, "port": one.ingress.port}
+            for one in platform.plane.instances
+        ]
+
     return {
+        "instances": instances,
+        "weights": weights,
+        "set-weights": set_weights,
         "ping": ping,
         "status": status,
         "stop-all": stop_all,

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from ops.ports import LOOPBACK
 
@@ -16,6 +16,22 @@ def answers_ok(port: int, path: str) -> Callable[[], Awaitable[bool]]:
 
     async def probe() -> bool:
         return await fetch(port, path) is not None
+
+    return probe
+
+
+def listens(ports: Sequence[int]) -> Callable[[], Awaitable[bool]]:
+    """A probe: do all of these loopback ports take connections?"""
+
+    async def probe() -> bool:
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                for port in ports:
+                    _, writer = await asyncio.open_connection(LOOPBACK, port)
+                    writer.close()
+        except (OSError, TimeoutError):
+            return False
+        return True
 
     return probe
 

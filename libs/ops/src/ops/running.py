@@ -1,10 +1,16 @@
 """A running platform: brought up in order, looked after, shut down in the opposite order."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
-from ops import database, edge, first_values, keys_copy, logfiles, ports, preparation, seeds
+from mesh.appmesh.manifests import UnknownName
+from mesh.dataplane.plane import write_routes
+from mesh.dataplane.weights import BadWeights, weights_of, with_weights
+from mesh.edge import write_edge_routes
+from ops import database, edge, first_values, keys_copy, logfiles, plane, ports, preparation, seeds
 from ops.console import Screen
+from ops.errors import OpsError
 from ops.process import Process, Spec
 from ops.services import AUTH, CONFIG, SERVICES, Layout, port_names
 from ops.state import StateFolder
@@ -24,6 +30,7 @@ class Platform:
         self.screen = screen
         self.layout = Layout.of(folder, {**allotted, edge.NAME: port})
         self.edge = edge.describe(self.layout)
+        self.plane = plane.plane_of(self.layout, plane.read_manifests())
         self.server = database.server_of(folder, allotted[database.NAME])
         self.supervisor = Supervisor(folder, screen.event)
         self.url = f"http://{ports.LOOPBACK}:{port}"
@@ -35,9 +42,9 @@ class Platform:
         await self._make_folders()
         if preparation.is_done(self.folder):
             # The services wait for the database by themselves.
-            await together(self._start_database(), self._start_services())
+            await together(self._start_database(), self._start_mesh(), self._start_services())
         else:
-            await self._start_database()
+            await together(self._start_database(), self._start_mesh())
             await self._migrate()
             await together(self._plant(), self._start_for_prices())
             await self._put_prices()
@@ -49,6 +56,27 @@ class Platform:
             for pause, work in ((CUT_PAUSE, self._cut_logs), (KEYS_PAUSE, self._refresh_keys))
         ]
 
+    def weights(self) -> dict[str, dict[str, int]]:
+        """The weights of each service by virtual node, as they hold now."""
+        return {
+            service.virtual: weights_of(self.plane.manifests, service.virtual)
+            for service in SERVICES
+        }
+
+    def set_weights(self, service: str, weights: Mapping[str, int]) -> None:
+        """Divide the requests of a virtual service anew; OpsError when it can't be so.
+
+        Every Envoy takes it up within a fraction of a second, and no request is dropped. It holds
+        until the platform stops: the next start takes what the manifests say.
+        """
+        try:
+            manifests = with_weights(self.plane.manifests, service, weights)
+        except (BadWeights, UnknownName) as error:
+            raise OpsError(str(error), code=2) from error
+        self.plane = replace(self.plane, manifests=manifests)
+        write_routes(self.plane)
+        write_edge_routes(self.edge, plane.egress_of_edge(self.plane))
+
     async def shut_down(self) -> None:
         """Stop everything, what asks before what is asked."""
         for chore in self._chores:
@@ -57,6 +85,7 @@ class Platform:
             self._named([edge.NAME]),
             self._named(service.api for service in SERVICES),
             self._named(service.worker for service in SERVICES),
+            self._named([plane.NAME]),
             self._named([database.NAME]),
         )
         # A start that was interrupted may have left a server that nobody knows yet.
@@ -72,6 +101,10 @@ class Platform:
     async def _start_database(self) -> None:
         with self.screen.step("Starting Postgres"):
             await self.supervisor.start([database.spec(self.server)])
+
+    async def _start_mesh(self) -> None:
+        with self.screen.step("Starting the mesh"):
+            await self.supervisor.start([plane.spec(self.layout, self.plane)])
 
     async def _migrate(self) -> None:
         with self.screen.step("Making databases, roles and tables"):
@@ -98,7 +131,8 @@ class Platform:
         with self.screen.step("Starting the edge"):
             keys_copy.take_last(self.layout, self.edge.tokens)
             await self._refresh_keys()
-            await self.supervisor.start([edge.spec(self.layout, self.edge)])
+            egress = plane.egress_of_edge(self.plane)
+            await self.supervisor.start([edge.spec(self.layout, self.edge, egress)])
 
     async def _refresh_keys(self) -> None:
         await keys_copy.refresh(self.layout, self.edge.tokens)

@@ -52,6 +52,21 @@ class Service:
         return f"{self.name}-{ACTIVE}-1"
 
     @property
+    def virtual(self) -> str:
+        """The virtual service that others call it by."""
+        return f"{self.name}-service"
+
+    @property
+    def authority(self) -> str:
+        """The address that others dial, here and in a cluster."""
+        return f"{self.virtual}.ubertruck.local:8080"
+
+    @property
+    def node(self) -> str:
+        """The virtual node that its processes belong to."""
+        return f"{self.virtual}-{ACTIVE}"
+
+    @property
     def worker(self) -> str:
         """The name of the process that works in the background."""
         return f"{self.name}-worker"
@@ -75,6 +90,8 @@ SERVICES = (
 AUTH, CONFIG, BOOKING = SERVICES
 # The event bus is a database without a service: every worker uses it.
 BUS = "bus"
+# The virtual node of who calls from the edge.
+EDGE_NODE = "edge"
 DATABASES = (*(service.name for service in SERVICES), BUS)
 
 
@@ -83,11 +100,23 @@ def health_port(process: str) -> str:
     return f"{process}-health"
 
 
+def ingress_port(process: str) -> str:
+    """The name under which the port is allotted by which the mesh calls a process."""
+    return f"{process}-ingress"
+
+
+def egress_port(node: str) -> str:
+    """The name under which the port is allotted by which a virtual node calls others."""
+    return f"{node}-egress"
+
+
 def port_names() -> list[str]:
-    """Every port that the services need, by name."""
+    """Every port that the services and the mesh between them need, by name."""
     apis = [service.api for service in SERVICES]
     healths = [health_port(name) for service in SERVICES for name in service.processes]
-    return [*apis, *healths]
+    ingress = [ingress_port(api) for api in apis]
+    egress = [egress_port(node) for node in (EDGE_NODE, *(service.node for service in SERVICES))]
+    return [*apis, *healths, *ingress, *egress]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,9 +159,6 @@ class Layout:
             "STATE_DIR": str(state),
             "TOKEN_ISSUER": ISSUER,
             "TOKEN_AUDIENCE": AUDIENCE,
-            "JWKS_URL": f"{self.api_url(AUTH)}/auth/jwks.json",
-            "TOKEN_URL": f"{self.api_url(AUTH)}/auth/token",
-            "CONFIG_URL": self.api_url(CONFIG),
             "DRAIN_TIMEOUT": str(DRAIN_SECONDS),
             "LOG_FORMAT": "json",
         }
@@ -144,7 +170,12 @@ class Layout:
             secret = self.credentials.client_secret_files[service.client]
             settings["CLIENT_SECRET_FILE"] = str(secret)
         ours = {f"UBERTRUCK_{name}": value for name, value in settings.items()}
-        return base_environment() | mark(self.folder) | ours
+        return base_environment() | mark(self.folder) | self._way_out(service) | ours
+
+    def _way_out(self, service: Service) -> dict[str, str]:
+        """How others are called by the same names as in a cluster, where sidecars do it."""
+        proxy = f"http://{LOOPBACK}:{self.ports[egress_port(service.node)]}"
+        return {"HTTP_PROXY": proxy, "NO_PROXY": f"localhost,{LOOPBACK}"}
 
     def command(self, service: Service, *arguments: str, process: str) -> Command:
         """A command of the service's package, with its environment."""

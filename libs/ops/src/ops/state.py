@@ -35,6 +35,10 @@ class StateFolder:
         return self.root / "edge"
 
     @property
+    def mesh(self) -> Path:
+        return self.root / "mesh"
+
+    @property
     def services(self) -> Path:
         return self.root / "services"
 
@@ -84,6 +88,7 @@ class StateFolder:
             self.secrets,
             self.services,
             self.edge,
+            self.mesh,
             self.logs,
             self.run,
         )

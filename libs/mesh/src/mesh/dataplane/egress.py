@@ -25,7 +25,7 @@ def routes(manifests: Manifests, caller: Key) -> Json:
 def _virtual_host(one: Outgoing) -> Json:
     return {
         "name": one.host,
-        "domains": [f"{one.host}:{one.port}", *([one.host] if one.port == 80 else [])],
+        "domains": [one.host, f"{one.host}:{one.port}"],
         "routes": [
             {
                 "name": f"{one.service}/{split.name}",

@@ -1,0 +1,1 @@
+"""`ubertruck mesh`: manifests judged, translated, compared; the running mesh as a picture."""
