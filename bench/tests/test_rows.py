@@ -148,6 +148,7 @@ def test_an_assignment_is_the_whole_load_on_the_right_truck() -> None:
         (answered(assigned=[]), "Not one truck"),
         (answered(assigned=[{"trip_id": str(TRIP), "truck_id": str(uuid4())}]), "Another truck"),
     ],
+    ids=["part", "booking", "nothing", "truck"],
 )
 def test_any_other_assignment_is_wrong(body: bytes, complaint: str) -> None:
     with pytest.raises(WrongAnswer, match=complaint):
