@@ -29,6 +29,7 @@ Started = Callable[[], AbstractAsyncContextManager[Caller]]
 TRIP_PATHS = {
     "/v1/trips",
     "/v1/trips/{trip_id}",
+    "/v1/trips/{trip_id}/cancel",
     "/v1/trips/{trip_id}/swap-truck",
     "/v1/trips/{trip_id}/eway-bill",
     "/v1/trips/{trip_id}/eway-bill/extend",
@@ -108,6 +109,7 @@ async def test_the_worker_seals_and_keeps_partitions(
             "maintain-partitions",
             "expire-bookings",
             "lapse-bids",
+            "expire-rests",
             "expired-documents",
         ]
         for job in jobs:

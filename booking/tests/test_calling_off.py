@@ -23,7 +23,7 @@ REACHABLE = [leads for _, leads in MOVES.values()]
 async def test_by_how_far_the_truck_has_come(
     session: AsyncSession, client: httpx.AsyncClient, issuer: Issuer, status: TripStatus
 ) -> None:
-    trip = await journey(session, client, issuer, status=Status.ASSIGNED)
+    trip = await journey(session, client, issuer)
     if status != TripStatus.ASSIGNED:
         await trip.reach(status)
     kept = await session.get_one(Trip, trip.trip_id, populate_existing=True)
@@ -44,13 +44,13 @@ async def test_by_how_far_the_truck_has_come(
         assert (kept.status, kept.version, len(events)) == (status, version, told_before)
         booking = await session.get_one(Booking, kept.booking_id)
         await session.refresh(booking)
-        assert (booking.status, booking.cancellation_fee_paise) == (Status.ASSIGNED, None)
+        assert (booking.status, booking.cancellation_fee_paise) == (Status.IN_PROGRESS, None)
 
 
 async def test_truck_and_driver_are_free_again(
     session: AsyncSession, client: httpx.AsyncClient, issuer: Issuer
 ) -> None:
-    trip = await journey(session, client, issuer, status=Status.ASSIGNED)
+    trip = await journey(session, client, issuer)
     kept = await session.get_one(Trip, trip.trip_id)
     assert (await trip.sender.cancel(str(kept.booking_id))).status_code == 200
     booking = await session.get_one(Booking, kept.booking_id)

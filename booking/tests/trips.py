@@ -11,7 +11,9 @@ import httpx
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from booking.assignment.models import Coverage
 from booking.models import Booking
+from booking.statuses import Status
 from booking.trips.models import Trip
 from booking.trips.steps import MOVES, TripStatus
 from chassis.ids import new_id
@@ -129,7 +131,7 @@ async def journey(
     """
     fleet, subject = changes.pop("tenant_id", uuid4()), uuid4()
     changes["tenant_id"] = changes.pop("shipper", uuid4())
-    booking = booking_row(**changes)
+    booking = booking_row(**{"status": Status.ASSIGNED, "version": 3, **changes})
     truck, driver = truck_row(tenant_id=fleet), driver_row(tenant_id=fleet, subject=str(subject))
     session.add_all([booking, truck, driver])
     await session.flush()
@@ -142,7 +144,8 @@ async def journey(
         created_at=made,
         updated_at=made,
     )
-    session.add(trip)
+    covered = {"quantity_mt": booking.quantity_mt, "covered_mt": trip.load_mt}
+    session.add_all([trip, Coverage(booking_id=booking.id, **covered)])
     await session.flush()
     return Journey(
         trip_id=trip.id,

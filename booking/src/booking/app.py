@@ -10,6 +10,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from booking.assignment.endpoints import router as board
+from booking.assignment.rest import expire_rests
 from booking.bids.endpoints import router as bids
 from booking.bids.lapse import lapse_bids
 from booking.cancellation import CANCELLATION, CancellationTerms
@@ -116,11 +117,15 @@ def create_jobs(settings: ServiceSettings, database: Database) -> Sequence[Job]:
     async def bids_over() -> bool:
         return await lapse_bids(database)
 
+    async def rests() -> bool:
+        return await expire_rests(database, patience)
+
     return [
         Job(name="seal-audit", interval=SEAL_SECONDS, run=sealer.run),
         Job(name="maintain-partitions", interval=UPKEEP_SECONDS, run=upkeep),
         Job(name="expire-bookings", interval=EXPIRY_SECONDS, run=Expiry(database, patience).run),
         Job(name="lapse-bids", interval=EXPIRY_SECONDS, run=bids_over),
+        Job(name="expire-rests", interval=EXPIRY_SECONDS, run=rests),
         Job(name="expired-documents", interval=DOCUMENTS_SECONDS, run=expired_documents),
     ]
 

@@ -90,7 +90,7 @@ async def cancel_booking(
     fee = terms.current().fee(booking.status, booking.price_paise)
     actor, at = grant.principal.subject, datetime.now(UTC)
     caller = Caller(grant=grant, source_ip=source_ip)
-    await call_off_trips(session, booking.id, caller=caller, at=at, reason=reason)
+    await call_off_trips(session, booking, caller=caller, at=at, reason=reason)
     booking.cancellation_fee_paise = fee.paise
     change = await move(session, booking, Status.CANCELLED, by=actor, at=at, reason=reason)
     await record_audit(

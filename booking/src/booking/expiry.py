@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, select, text
+from sqlalchemy import ColumnElement, and_, or_, select, text
 
 from booking.models import Booking
 from booking.rows import SOURCE
@@ -27,6 +27,13 @@ class Patience:
 
     payment: timedelta
     cover: timedelta
+
+    def uncovered(self, now: datetime) -> ColumnElement[bool]:
+        """Finds bookings for which trucks aren't looked for any more."""
+        return or_(
+            Booking.pickup_until <= now,
+            and_(Booking.created_at <= now - self.cover, Booking.pickup_until.is_(None)),
+        )
 
     def overdue(self, now: datetime) -> Iterator[tuple[str, ColumnElement[bool]]]:
         """Why bookings are overdue now, each reason with the condition that finds them.

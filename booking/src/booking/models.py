@@ -130,7 +130,7 @@ class Quote(Consignment, Arrangement, Base):
 
 
 class Booking(Consignment, Arrangement, Base):
-    """A shipper's order. Besides its creation only `move_to` and `amend` change it."""
+    """A shipper's order. After its creation only `move_to` and `amend` change what it says."""
 
     __tablename__ = "bookings"
     __table_args__ = (
@@ -185,8 +185,7 @@ class Booking(Consignment, Arrangement, Base):
         """Change the status and say so; raises `IllegalTransition`, and then nothing changed."""
         self.check_move(status)
         before, self.status = self.status, status
-        self.version += 1
-        self.updated_at = at
+        self.count_change(at)
         return StatusChange(
             booking_id=self.id,
             version=self.version,
@@ -196,6 +195,11 @@ class Booking(Consignment, Arrangement, Base):
             changed_by=by,
             reason=reason,
         )
+
+    def count_change(self, at: datetime) -> None:
+        """Give it its next version."""
+        self.version += 1
+        self.updated_at = at
 
     def check_move(self, status: Status) -> None:
         """Raise `IllegalTransition` when it can't become `status` now."""
@@ -216,8 +220,7 @@ class Booking(Consignment, Arrangement, Base):
             schedule.check(distance_m=self.distance_m, at=at, begun="pickup_from" not in moved)
         for name, value in changes.items():
             setattr(self, name, value)
-        self.version += 1
-        self.updated_at = at
+        self.count_change(at)
 
 
 BOOKINGS: Final = cast(Table, Booking.__table__)

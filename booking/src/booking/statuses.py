@@ -26,7 +26,8 @@ TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = MappingProxyType(
             {Status.CONFIRMED, Status.REJECTED, Status.CANCELLED, Status.EXPIRED}
         ),
         Status.CONFIRMED: frozenset({Status.ASSIGNED, Status.CANCELLED, Status.EXPIRED}),
-        Status.ASSIGNED: frozenset({Status.IN_PROGRESS, Status.CANCELLED}),
+        # Back to confirmed when the last truck is called off: nobody is held for it any more.
+        Status.ASSIGNED: frozenset({Status.CONFIRMED, Status.IN_PROGRESS, Status.CANCELLED}),
         Status.IN_PROGRESS: frozenset({Status.DELIVERED}),
         Status.DELIVERED: frozenset({Status.COMPLETED}),
         Status.REJECTED: frozenset(),

@@ -103,14 +103,18 @@ async def move(
     by: str,
     at: datetime,
     reason: str | None = None,
+    told: tuple[str, BaseModel] | None = None,
 ) -> StatusChange:
     """Change the status of a locked booking, and tell of it in the same transaction.
 
-    Raises `IllegalTransition`, and then nothing changed.
+    `told` is the event's type and data, where it says more than the change does. Raises
+    `IllegalTransition`, and then nothing changed.
     """
     change = booking.move_to(status, by=by, at=at, reason=reason)
     session.add(change)
     await session.flush()
-    type_, describe = _TOLD[status]
-    await tell_of(session, booking, type_, describe(booking, change), at=at)
+    if told is None:
+        type_, describe = _TOLD[status]
+        told = type_, describe(booking, change)
+    await tell_of(session, booking, *told, at=at)
     return change

@@ -26,7 +26,7 @@ async def open_loads(
     if not materials:
         return []
     covered = select(Coverage.booking_id).where(
-        Coverage.booking_id == Booking.id, Coverage.covered_mt >= Coverage.quantity_mt
+        Coverage.booking_id == Booking.id, Coverage.open_mt <= 0
     )
     statement = keyset(
         select(Booking).where(
@@ -43,20 +43,12 @@ async def open_loads(
     )
     bookings = (await session.scalars(statement)).all()
     found = await session.execute(
-        select(Coverage.booking_id, Coverage.covered_mt).where(
+        select(Coverage.booking_id, Coverage.open_mt.label("open_mt")).where(
             Coverage.booking_id.in_([booking.id for booking in bookings])
         )
     )
-    tons = {row.booking_id: row.covered_mt for row in found}
-    return [(booking, booking.quantity_mt - tons.get(booking.id, 0)) for booking in bookings]
-
-
-async def open_tons(session: AsyncSession, booking: Booking) -> Decimal:
-    """What no trip carries yet of a booking, which the transaction has locked."""
-    covered = await session.scalar(
-        select(Coverage.covered_mt).where(Coverage.booking_id == booking.id)
-    )
-    return booking.quantity_mt - (covered or 0)
+    tons = {row.booking_id: row.open_mt for row in found}
+    return [(booking, tons.get(booking.id, booking.quantity_mt)) for booking in bookings]
 
 
 async def _carried(session: AsyncSession, grant: Grant) -> Sequence[str]:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Numeric, func, text
 from sqlalchemy.dialects.postgresql import DOUBLE_PRECISION
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from booking.models import BOOKINGS, Base, one_of
@@ -17,14 +18,25 @@ OPEN: Final = (Status.CONFIRMED, Status.ASSIGNED, Status.IN_PROGRESS)
 
 
 class Coverage(Base):
-    """The tons of a booking that trips carry. Never more than there are."""
+    """The tons of a booking that trips carry, and those given up. Never more than there are."""
 
     __tablename__ = "booking_coverage"
-    __table_args__ = (CheckConstraint("covered_mt BETWEEN 0 AND quantity_mt", name="covered_mt"),)
+    __table_args__ = (
+        CheckConstraint(
+            "covered_mt >= 0 AND given_up_mt >= 0 AND covered_mt + given_up_mt <= quantity_mt",
+            name="covered_mt",
+        ),
+    )
 
     booking_id: Mapped[UUID] = mapped_column(ForeignKey("bookings.id"), primary_key=True)
     quantity_mt: Mapped[Decimal] = mapped_column(Numeric(7, 3))
     covered_mt: Mapped[Decimal] = mapped_column(Numeric(7, 3))
+    given_up_mt: Mapped[Decimal] = mapped_column(Numeric(7, 3), server_default=text("0"))
+
+    @hybrid_property
+    def open_mt(self) -> Decimal:
+        """What trucks may still be found for."""
+        return self.quantity_mt - self.covered_mt - self.given_up_mt
 
 
 class TruckPosition(Base):

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from booking.assignment.board import open_tons
+from booking.assignment.coverage import open_tons
 from booking.assignment.plan import planned
 from booking.assignment.service import assign, open_booking
 from booking.fleets.kinds import HEAVY_GOODS, DocumentKind

@@ -10,12 +10,12 @@ from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select
-from sqlalchemy.dialects.postgresql import Range, insert
+from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from booking.assignment.board import open_tons
+from booking.assignment.coverage import cover, open_tons
 from booking.assignment.errors import LoadCovered, LoadNotFound
-from booking.assignment.models import OPEN, Coverage
+from booking.assignment.models import OPEN
 from booking.assignment.plan import against_schedule, planned
 from booking.assignment.schemas import Acceptance
 from booking.fleets.absences import absences_of
@@ -26,7 +26,7 @@ from booking.fleets.models import Driver, Truck
 from booking.fleets.service import Caller
 from booking.models import Booking
 from booking.statuses import Status
-from booking.transitions import lock_booking, tell_of
+from booking.transitions import lock_booking, move
 from booking.trips.access import BUSY, named, tell
 from booking.trips.errors import NotFit
 from booking.trips.models import Trip
@@ -138,7 +138,7 @@ async def assign(
     session.add(trip)
     async with refused_as(BUSY):
         await session.flush()
-    await _cover(session, booking, tons)
+    await cover(session, booking, tons)
     await _tell_assigned(session, booking, trip, truck, driver, window)
     by = caller.grant.principal.subject
     if booking.status is Status.CONFIRMED:
@@ -183,17 +183,6 @@ async def require_fit(
         raise NotFit("; ".join(reasons) + ".", reasons=reasons)
 
 
-async def _cover(session: AsyncSession, booking: Booking, tons: Decimal) -> None:
-    statement = insert(Coverage).values(
-        booking_id=booking.id, quantity_mt=booking.quantity_mt, covered_mt=tons
-    )
-    await session.execute(
-        statement.on_conflict_do_update(
-            constraint="pk_booking_coverage", set_={"covered_mt": Coverage.covered_mt + tons}
-        )
-    )
-
-
 async def _tell_assigned(
     session: AsyncSession,
     booking: Booking,
@@ -225,8 +214,6 @@ async def _tell_assigned(
 async def _first_assigned(
     session: AsyncSession, booking: Booking, *, by: str, at: datetime, tons: Decimal, left: Decimal
 ) -> None:
-    session.add(booking.move_to(Status.ASSIGNED, by=by, at=at))
-    await session.flush()
     told = BookingAssigned(
         booking_id=booking.id,
         tenant_id=booking.tenant_id,
@@ -235,4 +222,4 @@ async def _first_assigned(
         open_mt=left,
         assigned_at=at,
     )
-    await tell_of(session, booking, BOOKING_ASSIGNED, told, at=at)
+    await move(session, booking, Status.ASSIGNED, by=by, at=at, told=(BOOKING_ASSIGNED, told))

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from booking.assignment.board import open_tons
+from booking.assignment.coverage import open_tons
 from booking.assignment.errors import LoadCovered
 from booking.assignment.plan import planned
 from booking.assignment.service import assign, lock_pair

@@ -29,7 +29,7 @@ async def lapse_bids(database: Database) -> bool:
 
     A bid that is being answered is left to whoever answers it.
     """
-    open_mt = Booking.quantity_mt - func.coalesce(Coverage.covered_mt, 0)
+    open_mt = func.coalesce(Coverage.open_mt, Booking.quantity_mt)
     at = datetime.now(UTC)
     statement = (
         select(Bid, Booking.status, open_mt)

@@ -16,12 +16,14 @@ from booking.fleets.models import Driver
 from booking.fleets.service import Caller
 from booking.models import Booking
 from booking.rows import SOURCE
+from booking.transitions import lock_booking
 from booking.trips.errors import DriverBusy, TripNotFound, TruckBusy
 from booking.trips.evidence import Entry
 from booking.trips.models import Trip
+from booking.trips.progress import follow
 from booking.trips.records import append_evidence
 from booking.trips.rules import RulesInForce
-from booking.trips.steps import Step, after
+from booking.trips.steps import MOVING_BOOKING, Step, after
 from chassis.access import Grant, Scope
 from chassis.audit import record_audit
 from chassis.errors import DomainError
@@ -93,11 +95,29 @@ async def lock_trip(session: AsyncSession, trip_id: UUID, reached: ColumnElement
     return trip
 
 
+async def lock_trip_of_booking(
+    session: AsyncSession, trip_id: UUID, reached: ColumnElement[bool]
+) -> tuple[Booking, Trip]:
+    """The trip and its booking, both locked; raises `TripNotFound`.
+
+    The booking first, as everywhere: who calls a booking off goes on from there to its trips.
+    """
+    of_trip = select(Trip.booking_id).where(Trip.id == trip_id, reached).scalar_subquery()
+    booking = await lock_booking(session, Booking.id == of_trip)
+    if booking is None:
+        raise TripNotFound
+    return booking, await lock_trip(session, trip_id, reached)
+
+
 async def begin_step(
     session: AsyncSession, *, caller: Caller, trip_id: UUID, step: Step, seen: IfMatch | None
 ) -> Trip:
-    """The locked trip, which stands where `step` begins."""
-    trip = await lock_trip(session, trip_id, reached_by(caller.grant))
+    """The locked trip, which stands where `step` begins; with its booking if that may move too."""
+    reached = reached_by(caller.grant)
+    if step in MOVING_BOOKING:
+        _, trip = await lock_trip_of_booking(session, trip_id, reached)
+    else:
+        trip = await lock_trip(session, trip_id, reached)
     if seen is not None:
         seen.require(trip.version)
     after(step, trip.status)
@@ -113,14 +133,18 @@ async def finish_step(
     at: datetime,
     data: dict[str, JsonValue],
 ) -> Entry:
-    """Move the trip on and write the entry of its evidence and of the audit.
+    """Move the trip on, and its booking if need be; write the entry of evidence and of the audit.
 
     Raises `TruckBusy` or `DriverBusy`; the step's event is the caller's to record.
     """
     trip.status = after(step, trip.status)
-    return await note_change(
+    entry = await note_change(
         session, trip, kind=trip.status, action=f"trip.{step}", caller=caller, at=at, data=data
     )
+    if step in MOVING_BOOKING:
+        booking = await session.get_one(Booking, trip.booking_id)
+        await follow(session, booking, by=caller.grant.principal.subject, at=at)
+    return entry
 
 
 async def note_change(

@@ -9,8 +9,10 @@ from booking.endpoints import Source
 from booking.fleets.errors import DriverNotFound, TruckNotFound
 from booking.fleets.http import ETAG, POSTS, tag
 from booking.fleets.service import Caller
+from booking.schemas import CancelRequest
 from booking.trips import handover, service
 from booking.trips.access import Road
+from booking.trips.calling_off import call_off_trip
 from booking.trips.codes import Purpose
 from booking.trips.errors import (
     CodeNotDue,
@@ -18,6 +20,7 @@ from booking.trips.errors import (
     EwayBillExpired,
     EwayBillFromTheFuture,
     NoCode,
+    NotCancellable,
     NotFit,
     NothingSwapped,
     NotSwappable,
@@ -225,6 +228,24 @@ async def close(
 ) -> TripOut:
     """Say that nothing is left to do."""
     trip = await handover.close(session, caller=caller, trip_id=trip_id, seen=seen)
+    return _shown(trip, response)
+
+
+@router.post("/cancel", operation_id="cancelTrip", responses=_responses(NotCancellable))
+async def cancel(
+    trip_id: UUID,
+    caller: Driving,
+    seen: Seen,
+    session: Session,
+    response: Response,
+    request: CancelRequest | None = None,
+) -> TripOut:
+    """Call a trip off before its truck is loaded: truck, driver and load are free again.
+
+    The driver may decline it so, but only before accepting it.
+    """
+    reason = request.reason if request is not None else None
+    trip = await call_off_trip(session, caller=caller, trip_id=trip_id, seen=seen, reason=reason)
     return _shown(trip, response)
 
 

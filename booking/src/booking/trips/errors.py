@@ -101,6 +101,13 @@ class NotFit(Conflict):
     title = "Truck or driver can't take this trip"
 
 
+class NotCancellable(Conflict):
+    """Too late to call the trip off, at least for who asks."""
+
+    type = "not-cancellable"
+    title = "The trip can't be called off now"
+
+
 class NotSwappable(Conflict):
     """Only what is loaded and on its way can be taken over."""
 

@@ -47,6 +47,8 @@ MOVES: Final[Mapping[Step, tuple[TripStatus, TripStatus]]] = MappingProxyType(
 )
 # Once there is load on a truck it has to go somewhere: then another truck takes it over.
 CANCELLABLE: Final = frozenset({TripStatus.ASSIGNED, TripStatus.ACCEPTED, TripStatus.AT_PICKUP})
+# The steps that may move the booking too.
+MOVING_BOOKING: Final = frozenset({Step.LOAD, Step.DELIVER, Step.CLOSE})
 SWAPPABLE: Final = frozenset({TripStatus.LOADED, TripStatus.IN_TRANSIT})
 
 

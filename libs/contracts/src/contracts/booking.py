@@ -19,9 +19,11 @@ BOOKING_AMENDED: Final = "in.ubertruck.booking.amended.v1"
 BOOKING_CONFIRMED: Final = "in.ubertruck.booking.confirmed.v1"
 BOOKING_REJECTED: Final = "in.ubertruck.booking.rejected.v1"
 BOOKING_ASSIGNED: Final = "in.ubertruck.booking.assigned.v1"
+BOOKING_UNASSIGNED: Final = "in.ubertruck.booking.unassigned.v1"
 BOOKING_STARTED: Final = "in.ubertruck.booking.started.v1"
 BOOKING_DELIVERED: Final = "in.ubertruck.booking.delivered.v1"
 BOOKING_COMPLETED: Final = "in.ubertruck.booking.completed.v1"
+BOOKING_REST_EXPIRED: Final = "in.ubertruck.booking.rest_expired.v1"
 BOOKING_CANCELLED: Final = "in.ubertruck.booking.cancelled.v1"
 BOOKING_EXPIRED: Final = "in.ubertruck.booking.expired.v1"
 
@@ -94,6 +96,13 @@ class BookingAssigned(BookingEvent):
     assigned_at: Moment
 
 
+class BookingUnassigned(BookingEvent):
+    """The last truck that was held for a booking was called off: it waits for trucks again."""
+
+    open_mt: Tons = Field(examples=[100])
+    unassigned_at: Moment
+
+
 class BookingStarted(BookingEvent):
     """The first truck of a booking is loaded: it is in progress."""
 
@@ -101,7 +110,7 @@ class BookingStarted(BookingEvent):
 
 
 class BookingDelivered(BookingEvent):
-    """The last truck of a booking has delivered."""
+    """The last truck of a booking has delivered; what was given up is not in `delivered_mt`."""
 
     delivered_mt: Tons = Field(examples=[99.6])
     delivered_at: Moment
@@ -126,6 +135,14 @@ class BookingCancelled(BookingEvent):
     ] = None
 
 
+class BookingRestExpired(BookingEvent):
+    """For a part of a booking no truck was found in time: it won't be carried any more."""
+
+    carried_mt: Tons = Field(description="What trucks carry or have carried", examples=[75])
+    given_up_mt: Tons = Field(description="What was given up now", examples=[25])
+    expired_at: Moment
+
+
 class BookingExpired(BookingEvent):
     """A booking waited in vain, for payment or for trucks; `previous_status` says for which."""
 
@@ -139,9 +156,11 @@ EVENTS: Final = (
     Event(BOOKING_CONFIRMED, BookingConfirmed, "booking", ("notification",)),
     Event(BOOKING_REJECTED, BookingRejected, "booking", ("notification",)),
     Event(BOOKING_ASSIGNED, BookingAssigned, "booking", ("notification",)),
+    Event(BOOKING_UNASSIGNED, BookingUnassigned, "booking", ("notification",)),
     Event(BOOKING_STARTED, BookingStarted, "booking", ("notification",)),
     Event(BOOKING_DELIVERED, BookingDelivered, "booking", ("payment", "notification")),
     Event(BOOKING_COMPLETED, BookingCompleted, "booking", ("payment", "notification")),
+    Event(BOOKING_REST_EXPIRED, BookingRestExpired, "booking", ("payment", "notification")),
     Event(BOOKING_CANCELLED, BookingCancelled, "booking", ("payment", "tracking", "notification")),
     Event(BOOKING_EXPIRED, BookingExpired, "booking", ("payment", "notification")),
 )
