@@ -27,6 +27,8 @@ NAMES = {
     "booking.create.edge_over_echo",
     "booking.create.edge_over_pgbench",
     "booking.create.edge_over_usual",
+    "booking.create.mesh",
+    "booking.create.mesh_over_edge",
     "booking.create.pgbench",
     "booking.create.usual",
     "booking.latency.achieved",

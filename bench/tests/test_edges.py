@@ -7,7 +7,8 @@ import pytest
 from bench.edges import lifted_edge
 from bench.processes import running, service_spec
 from chassis.testing.databases import TestDatabase
-from ops import edge
+from mesh.dataplane.plane import write_plane
+from ops import edge, plane
 from ops.ports import allot
 from ops.process import StartError
 from ops.services import BOOKING, Layout, port_names
@@ -34,6 +35,16 @@ async def test_the_edge_is_the_platforms_but_for_the_limit_over_all(layout: Layo
     assert "limit_all" not in config
     assert "limit_client" in config
     assert json.loads(config)["static_resources"]
+
+
+async def test_the_mesh_may_be_behind_it(layout: Layout) -> None:
+    write_plane(plane.plane_of(layout, plane.read_manifests()))
+    async with lifted_edge(layout, "edge-mesh", by_mesh=True) as port:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            assert (await client.post("/v1/booking", json={})).status_code == 401
+            assert (await client.post("/auth/login", json={})).status_code == 503
+        config = (layout.folder.root / "edge-mesh" / "edge" / "envoy.json").read_text()
+    assert "egress_edge_booking-service-blue" in config
 
 
 async def test_booking_may_be_somebody_else(layout: Layout) -> None:

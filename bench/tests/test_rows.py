@@ -44,6 +44,7 @@ def test_an_unknown_row_is_told_what_there_is() -> None:
 def test_rates_of_bookings_are_set_against_each_other() -> None:
     rates = {
         "edge": [2000.0, 2200.0],
+        "mesh": [1800.0, 1980.0],
         "direct": [3000.0, 3300.0],
         "echo": [4000.0, 4400.0],
         "usual": [500.0, 500.0],
@@ -52,6 +53,7 @@ def test_rates_of_bookings_are_set_against_each_other() -> None:
     figures = {figure.name: figure for figure in create.figures_of(rates)}
     assert figures["booking.create.edge"].value == 2100
     assert figures["booking.create.edge_over_usual"].value == pytest.approx(4.2)
+    assert figures["booking.create.mesh_over_edge"].value == 0.9
     assert figures["booking.create.direct_over_edge"].value == 1.5
     assert figures["booking.create.edge_over_echo"].value == 0.5
     assert figures["booking.create.edge_over_pgbench"].value == 0.525

@@ -110,8 +110,8 @@ def picture(manifests: Manifests, **counters: int) -> Picture:
     return figures(manifests, weights, INSTANCES, [told(**counters)])
 
 
-def text(now: Picture, before: Picture | None) -> str:
-    console = Console(width=140, record=True, file=StringIO())
+def text(now: Picture, before: Picture | None, width: int = 100) -> str:
+    console = Console(width=width, record=True, file=StringIO())
     console.print(drawn(now, before, 2.0))
     return console.export_text()
 
@@ -120,18 +120,26 @@ def test_the_picture_shows_weights_rates_pools_and_ejections(manifests: Manifest
     before = picture(manifests, total=10, **{"5xx": 0}, pending_overflow=0)
     now = picture(manifests, total=110, **{"5xx": 5}, active=50, pending_active=3)
     shown = text(now, before)
-    first, second, green = shown.splitlines()[1:4]
+    first, second, green = shown.splitlines()[2:5]
     pool = now[BOOKING][0].processes[0].connections
     assert f"50/{pool}" in first
     assert "50.0" in first
     assert "2.5" in first
-    assert "serving" in first
+    assert "serves" in first
     assert "ejected by edge" in second
     assert "no process" in green
     assert " 10 " in green
 
 
+def test_the_picture_fits_a_terminal_of_80_columns(manifests: Manifests) -> None:
+    before, now = (
+        picture(manifests),
+        picture(manifests, total=99_999, active=200, pending_active=100),
+    )
+    assert "…" not in text(now, before, width=80)
+
+
 def test_a_pool_that_overflows_is_an_open_circuit(manifests: Manifests) -> None:
     before, now = picture(manifests), picture(manifests, pending_overflow=8)
-    assert "circuit open, 4.0 refused/s" in text(now, before)
-    assert "circuit open" not in text(now, None)
+    assert "open: 4.0 refused/s" in text(now, before)
+    assert "open:" not in text(now, None)

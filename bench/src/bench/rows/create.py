@@ -110,6 +110,7 @@ def figures_of(rates: Mapping[str, Sequence[float]]) -> Sequence[Figure]:
     edge = rates["edge"]
     return [
         *(figure(f"booking.create.{name}", UNIT, rounds) for name, rounds in rates.items()),
+        figure("booking.create.mesh_over_edge", "x", ratios(rates["mesh"], edge)),
         figure("booking.create.edge_over_usual", "x", ratios(edge, rates["usual"]), ">= 5"),
         figure("booking.create.direct_over_edge", "x", ratios(rates["direct"], edge), "<= 1.6"),
         figure("booking.create.edge_over_echo", "x", ratios(edge, rates["echo"]), ">= 0.5"),
@@ -127,13 +128,14 @@ async def _contenders(stage: Stage) -> AsyncGenerator[Mapping[str, Contender]]:
         for spec in (echo, usual):
             await stack.enter_async_context(running(spec))
 
-        async def edge(name: str, booking_port: int | None) -> int:
+        async def edge(name: str, booking_port: int | None, *, by_mesh: bool = False) -> int:
             return await stack.enter_async_context(
-                lifted_edge(layout, name, booking_port=booking_port)
+                lifted_edge(layout, name, booking_port=booking_port, by_mesh=by_mesh)
             )
 
         yield {
             "edge": Service(stage=stage, port=await edge("edge-lifted", None)),
+            "mesh": Service(stage=stage, port=await edge("edge-mesh", None, by_mesh=True)),
             "direct": Service(stage=stage, port=layout.ports[BOOKING.api]),
             "echo": Echo(stage=stage, port=await edge("edge-echo", echo.port)),
             "usual": Service(
@@ -153,6 +155,6 @@ async def _database(stage: Stage, name: str) -> str:
 
 ROW = Row(
     name="create",
-    about="POST /v1/booking: through the edge, without it, echoed, the usual way, as bare SQL",
+    about="POST /v1/booking: by edge, by edge and mesh, directly, echoed, the usual way, bare SQL",
     measure=measure,
 )

@@ -1,4 +1,4 @@
-"""The mesh as a picture for a terminal: weights as bars, pools filling up, who is ejected."""
+"""The mesh as a picture for a terminal of 80 columns: weights, pools filling up, who is ejected."""
 
 from collections.abc import Iterable, Mapping
 
@@ -7,52 +7,44 @@ from rich.text import Text
 
 from ops.meshing.figures import Process, Slot
 
-BAR = 20
-POOL = 10
+BAR = 10
+FILLING = "▁▂▃▄▅▆▇█"
 COLOURS = {"blue": "bright_blue", "green": "green3"}
+FAINT = "bright_black"
 
 Picture = Mapping[str, tuple[Slot, ...]]
 
 
 def drawn(now: Picture, before: Picture | None, seconds: float) -> Table:
     """A table of services; rates are what came between the two, or nothing the first time."""
-    table = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
-    for head in ("Service", "Weight", "", "Process"):
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for head in ("", "Share", "", "Process"):
         table.add_column(head, no_wrap=True)
-    for head in ("Requests/s", "5xx/s"):
+    for head in ("Req/s", "5xx/s", "Pool", "Waiting"):
         table.add_column(head, justify="right", no_wrap=True)
-    for head in ("Pool", "Waiting", "State"):
-        table.add_column(head, no_wrap=True)
+    table.add_column("")
     earlier = {one.name: one for slots in (before or {}).values() for one in _processes(slots)}
     for service, slots in now.items():
+        table.add_row("", "", "", Text(service, style="bold"))
         whole = sum(slot.weight for slot in slots) or 1
-        for number, slot in enumerate(slots):
-            title = Text(service, style="bold") if number == 0 else Text()
-            _slot(table, title, slot, slot.weight / whole, earlier, seconds)
-        table.add_row()
+        for slot in slots:
+            _add_slot(table, slot, slot.weight / whole, earlier, seconds)
     return table
 
 
-def _slot(
-    table: Table,
-    title: Text,
-    slot: Slot,
-    share: float,
-    earlier: Mapping[str, Process],
-    seconds: float,
+def _add_slot(
+    table: Table, slot: Slot, share: float, earlier: Mapping[str, Process], seconds: float
 ) -> None:
-    colour = COLOURS.get(slot.node.rpartition("-")[2], "white")
-    bar = Text("█" * round(share * BAR), style=colour) + Text(
-        "░" * (BAR - round(share * BAR)), style="bright_black"
-    )
-    weight = Text(f"{slot.weight:>3}", style=colour if slot.weight else "bright_black")
+    name = slot.node.rpartition("-")[2]
+    colour = COLOURS.get(name, "white") if slot.weight else FAINT
+    filled = round(share * BAR) or (1 if share else 0)
+    bar = Text("█" * filled, style=colour) + Text("░" * (BAR - filled), style=FAINT)
+    head = (Text(name, style=colour), Text(f"{slot.weight:>3}", style=colour), bar)
     lines = [_line(one, earlier.get(one.name), seconds) for one in slot.processes]
     if not lines:
-        idle = Text("no process", style="red" if slot.weight else "bright_black")
-        lines = [(Text(slot.node.rpartition("-")[2], style="bright_black"), "", "", "", "", idle)]
+        lines = [(Text("no process", style="bold red" if slot.weight else FAINT),)]
     for number, line in enumerate(lines):
-        first = (title, weight, bar) if number == 0 else (Text(), Text(), Text())
-        table.add_row(*first, *line)
+        table.add_row(*(head if number == 0 else ("", "", "")), *line)
 
 
 def _line(one: Process, before: Process | None, seconds: float) -> tuple[str | Text, ...]:
@@ -73,22 +65,18 @@ def _line(one: Process, before: Process | None, seconds: float) -> tuple[str | T
 
 def _gauge(used: int, bound: int | None) -> Text:
     if bound is None:
-        return Text(f"{used}")
-    filled = min(POOL, -(-used * POOL // bound))
+        return Text(str(used))
+    height = min(len(FILLING) - 1, used * len(FILLING) // bound)
     style = "red" if used >= bound else "yellow" if used * 2 >= bound else "green"
-    return (
-        Text("▮" * filled, style=style)
-        + Text("▯" * (POOL - filled), style="bright_black")
-        + Text(f" {used}/{bound}")
-    )
+    return Text(f"{FILLING[height]} ", style=style) + Text(f"{used}/{bound}")
 
 
 def _state(one: Process, refused: float) -> Text:
     if refused:
-        return Text(f"circuit open, {refused:.1f} refused/s", style="bold red")
+        return Text(f"open: {refused:.1f} refused/s", style="bold red")
     if one.ejected_by:
         return Text(f"ejected by {', '.join(one.ejected_by)}", style="bold yellow")
-    return Text("serving", style="green")
+    return Text("serves", style="green")
 
 
 def _processes(slots: Iterable[Slot]) -> Iterable[Process]:

@@ -1,7 +1,8 @@
 """`ubertruck mesh show`: the running mesh, once or until Ctrl-C."""
 
 import time
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,6 +10,7 @@ import httpx
 from pydantic import TypeAdapter
 from rich.console import Console
 from rich.live import Live
+from rich.table import Table
 
 from mesh.appmesh.manifests import Manifests
 from ops import control
@@ -29,15 +31,24 @@ INSTANCES = TypeAdapter(tuple[Instance, ...])
 def show(folder: StateFolder, console: Console, *, once: bool) -> None:
     """Draw the mesh of the running platform; OpsError when none runs."""
     manifests = read_manifests()
-    before, taken = None, 0.0
-    with Live(console=console, auto_refresh=False) as live, suppress(KeyboardInterrupt):
+    before, taken = look(folder, manifests), time.monotonic()
+    with suppress(KeyboardInterrupt), _canvas(console, once=once) as draw:
         while True:
+            time.sleep(PAUSE)
             now, at = look(folder, manifests), time.monotonic()
-            live.update(drawn(now, before, at - taken), refresh=True)
-            if once and before is not None:
+            draw(drawn(now, before, at - taken))
+            if once:
                 return
             before, taken = now, at
-            time.sleep(PAUSE)
+
+
+@contextmanager
+def _canvas(console: Console, *, once: bool) -> Generator[Callable[[Table], None]]:
+    if once:
+        yield console.print
+        return
+    with Live(console=console, auto_refresh=False) as live:
+        yield lambda table: live.update(table, refresh=True)
 
 
 def look(folder: StateFolder, manifests: Manifests) -> Picture:
