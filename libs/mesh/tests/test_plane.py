@@ -118,7 +118,8 @@ async def test_processes_come_and_go(plane: RunningPlane, processes: Fleet) -> N
             load = asyncio.create_task(caller.steadily(300, 1.5))
             await asyncio.sleep(0.3)
             await asyncio.to_thread(plane.change, instances=(*everybody, fourth))
-            eventually(lambda: processes["stock-blue-4"].seen.total() or None)
+            fourth_works = processes["stock-blue-4"].seen.total
+            await asyncio.to_thread(eventually, lambda: fourth_works() > 0)
             await asyncio.sleep(0.3)
             await asyncio.to_thread(plane.change, instances=everybody)
             found = await load
