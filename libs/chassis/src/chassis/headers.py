@@ -8,7 +8,7 @@ from starlette.requests import HTTPConnection
 def header_values(request: HTTPConnection, name: bytes) -> list[str]:
     """Every value of the header `name` (lower case), in order.
 
-    As `request.headers.getlist`, which takes four times as long: it builds an object first and
+    As `request.headers.getlist`, which takes half as long again: it builds an object first and
     then decodes every name.
     """
     headers = cast("list[tuple[bytes, bytes]]", request.scope["headers"])
