@@ -18,17 +18,21 @@ from mesh.envoy import envoy_command
 
 from .fleet import Fleet
 from .gateway import admin, die_with_parent, eventually
+from .rendered import CALLER
 from .wire import Caller
 
 LOOPBACK = "127.0.0.1"
 # Process by process: its virtual node.
 INSTANCES = {
-    "stock-blue-1": "stock-blue",
-    "stock-blue-2": "stock-blue",
-    "stock-blue-3": "stock-blue",
-    "stock-green-1": "stock-green",
-    "pay-blue-1": "pay-blue",
+    "quick-blue-1": "quick-service-blue",
+    "quick-blue-2": "quick-service-blue",
+    "quick-blue-3": "quick-service-blue",
+    "quick-green-1": "quick-service-green",
+    "booking-blue-1": "booking-service-blue",
+    "booking-green-1": "booking-service-green",
+    "payment-blue-1": "payment-service-blue",
 }
+QUICK = "quick-service"
 
 
 @dataclass
@@ -38,9 +42,9 @@ class RunningPlane:
     plane: Plane
     fleet: Fleet
 
-    def caller(self, service: str, caller: str = "front") -> Caller:
-        """One who calls a service of the shop."""
-        return Caller(self.plane.egress[caller].port, f"{service}.shop.local:8080")
+    def caller(self, service: str, caller: str = CALLER) -> Caller:
+        """One who calls a service by its name."""
+        return Caller(self.plane.egress[caller].port, f"{service}.ubertruck.local:8080")
 
     def change(self, **changes: Any) -> None:
         """Other manifests or instances, while it runs; returns once Envoy has taken them up."""
@@ -49,10 +53,10 @@ class RunningPlane:
         write_plane(self.plane)
         eventually(lambda: self._updates() > before and has_listeners(self.plane))
 
-    def set_weights(self, **weights: int) -> None:
-        """Other weights of the stock service, by colour; returns once they are live."""
-        named = {f"stock-{colour}": weight for colour, weight in weights.items()}
-        self.change(manifests=with_weights(self.plane.manifests, "stock-service", named))
+    def set_weights(self, service: str, **weights: int) -> None:
+        """Other weights of a service, by colour; returns once they are live."""
+        named = {f"{service}-{colour}": weight for colour, weight in weights.items()}
+        self.change(manifests=with_weights(self.plane.manifests, service, named))
 
     def stats(self, pattern: str) -> dict[str, int]:
         """Counters and gauges by name."""
@@ -89,7 +93,7 @@ def running_plane(
     manifests: Manifests,
     fleet: Fleet,
     instances: Mapping[str, str] = INSTANCES,
-    callers: tuple[str, ...] = ("front",),
+    callers: tuple[str, ...] = (CALLER,),
 ) -> Generator[RunningPlane]:
     """A data plane until the end of the block."""
     with ExitStack() as held:
@@ -117,6 +121,11 @@ def running_plane(
 
         eventually(is_up)
         yield RunningPlane(plane, fleet)
+
+
+def quick(plane: RunningPlane) -> Caller:
+    """One who calls the service whose times are short."""
+    return plane.caller(QUICK)
 
 
 def instance(held: ExitStack, name: str, node: str, port: int) -> Instance:

@@ -15,11 +15,11 @@ from mesh.dataplane.splits import outgoing
 from mesh.description import Edge, Endpoint, RateLimit, Route, Upstream
 from mesh.edge import OwnEgress, write_edge_routes
 
-from .fleet import Fleet, fleet, status
+from .fleet import Fleet, status
 from .gateway import Gateway, describe, eventually, running
 from .keys import SigningKey, key_set
-from .planes import INSTANCES, RunningPlane, running_plane
-from .shop import FRONT, shop
+from .planes import RunningPlane
+from .rendered import CALLER
 from .stub import Stub
 
 POST = [{"name": ":method", "string_match": {"exact": "POST"}}]
@@ -72,88 +72,78 @@ def test_a_mesh_route_takes_its_part_of_a_gateway_route(
     assert narrowed(route, match(text)) == means
 
 
-@pytest.fixture(scope="module")
-def processes() -> Generator[Fleet]:
-    with fleet(*INSTANCES) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def plane(tmp_path_factory: pytest.TempPathFactory, processes: Fleet) -> Generator[RunningPlane]:
-    with running_plane(tmp_path_factory.mktemp("behind"), shop(), processes) as started:
-        yield started
-
-
-def described(folder: Path, plane: RunningPlane, service: Stub, issuer: Stub) -> Edge:
-    """A gateway before the shop, that is the caller `front` itself."""
-    front = plane.plane.egress["front"]
+def described(folder: Path, shared: RunningPlane, service: Stub, issuer: Stub) -> Edge:
+    """A gateway that is the caller `edge` itself."""
+    hop = shared.plane.egress[CALLER]
     return describe(
         folder,
         service,
         issuer,
         upstreams=(
             Upstream(
-                name="stock",
-                endpoints=(Endpoint(host=front.host, port=front.port),),
-                authority="stock-service.shop.local:8080",
+                name="quick",
+                endpoints=(Endpoint(host=hop.host, port=hop.port),),
+                authority="quick-service.ubertruck.local:8080",
             ),
             *describe(folder, service, issuer).upstreams,
         ),
         routes=(
-            Route(upstream="stock", prefix="/open", needs_token=False),
+            Route(upstream="quick", prefix="/open", needs_token=False),
             Route(
-                upstream="stock",
+                upstream="quick",
                 path="/limited",
                 methods=("POST",),
                 client_limit=RateLimit(per_second=1, burst=1),
             ),
-            Route(upstream="stock", prefix="/v1"),
+            Route(upstream="quick", prefix="/v1"),
         ),
     )
 
 
-def own_egress(plane: RunningPlane) -> OwnEgress:
-    manifests = plane.plane.manifests
+def own_egress(shared: RunningPlane) -> OwnEgress:
+    manifests = shared.plane.manifests
+    edge = manifests.node(CALLER).key
+    (quick,) = (one for one in outgoing(manifests, edge) if one.service == "quick-service")
     return OwnEgress(
-        services={"stock": outgoing(manifests, FRONT)[0]},
-        clusters=tuple(egress.clusters(manifests, FRONT, plane.plane.folder / "endpoints")),
-        routes=plane.plane.routes_file("edge"),
+        services={"quick": quick},
+        clusters=tuple(egress.clusters(manifests, edge, shared.plane.folder / "endpoints")),
+        routes=shared.plane.routes_file("gateway"),
     )
 
 
 @pytest.fixture(scope="module")
 def gateway(
     tmp_path_factory: pytest.TempPathFactory,
-    plane: RunningPlane,
+    shared: RunningPlane,
     service: Stub,
     issuer: Stub,
     key: SigningKey,
 ) -> Generator[Gateway]:
-    edge = described(tmp_path_factory.mktemp("edge"), plane, service, issuer)
-    own = own_egress(plane)
+    edge = described(tmp_path_factory.mktemp("edge"), shared, service, issuer)
+    own = own_egress(shared)
     write_edge_routes(edge, own)
     with running(edge, jwks=key_set(key), egress=own) as started:
         yield started
 
 
 def test_the_gateway_passes_two_hops_instead_of_three(
-    gateway: Gateway, plane: RunningPlane, key: SigningKey
+    gateway: Gateway, shared: RunningPlane, key: SigningKey
 ) -> None:
-    passed = plane.stat("http.egress_front.downstream_rq_total")
+    passed = shared.stat("http.egress_edge.downstream_rq_total")
     answers = [gateway.call("GET", "/open/a") for _ in range(20)]
     assert {answered.status_code for answered in answers} == {200}
     assert gateway.call("GET", "/v1/a").status_code == 401
     assert gateway.call("GET", "/v1/a", token=key.token()).status_code == 200
-    assert plane.stat("http.egress_front.downstream_rq_total") == passed
-    assert plane.stat("http.ingress_stock-blue-1.downstream_rq_total") > 0
+    assert shared.stat("http.egress_edge.downstream_rq_total") == passed
+    assert shared.stat("http.ingress_quick-blue-1.downstream_rq_total") > 0
 
 
 def test_limits_and_colours_hold_as_before(gateway: Gateway, key: SigningKey) -> None:
-    headers = {"x-shop-colour": "green"}
+    headers = {"x-ubertruck-colour": "green"}
     token = key.token()
     eventually(lambda: gateway.call("POST", "/limited", token=token).status_code == 429)
     by = {gateway.call("POST", "/open", headers=headers).headers["x-served-by"] for _ in range(9)}
-    assert by == {"stock-green-1"}
+    assert by == {"quick-green-1"}
 
 
 def test_reads_are_repeated_and_posts_without_a_key_are_not(
@@ -171,21 +161,21 @@ def test_reads_are_repeated_and_posts_without_a_key_are_not(
 
 
 def test_other_weights_reach_the_gateway_too(
-    gateway: Gateway, plane: RunningPlane, processes: Fleet
+    gateway: Gateway, shared: RunningPlane, processes: Fleet
 ) -> None:
-    plane.set_weights(blue=0, green=100)
-    assert write_edge_routes(gateway.edge, own_egress(plane))
+    shared.set_weights("quick-service", blue=0, green=100)
+    assert write_edge_routes(gateway.edge, own_egress(shared))
     eventually(
         lambda: (
             {gateway.call("GET", "/open").headers.get("x-served-by") for _ in range(20)}
-            == {"stock-green-1"}
+            == {"quick-green-1"}
         )
     )
 
 
-def test_the_files_of_a_plane_are_written_when_they_change(plane: RunningPlane) -> None:
-    listeners = plane.plane.folder / "listeners" / "all.json"
+def test_the_files_of_a_plane_are_written_when_they_change(shared: RunningPlane) -> None:
+    listeners = shared.plane.folder / "listeners" / "all.json"
     before = listeners.stat().st_mtime_ns
-    write_plane(plane.plane)
+    write_plane(shared.plane)
     assert listeners.stat().st_mtime_ns == before
     assert json.loads(listeners.read_text())["resources"]
