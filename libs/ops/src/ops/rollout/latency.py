@@ -8,7 +8,7 @@ from ops.rollout.sequential import Trials
 
 
 def quantile_bound(window: Window, share: float) -> float:
-    """Milliseconds within which at least `share` of the requests were answered: a bound of a bucket.
+    """The bound of a bucket, in milliseconds, that at least `share` of the requests kept to.
 
     Infinite beyond the last bound; 0 without requests.
     """
