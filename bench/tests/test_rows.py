@@ -100,10 +100,19 @@ def test_lists_of_many_are_set_against_lists_of_few() -> None:
 
 
 def test_processors_are_counted_by_the_booking() -> None:
-    figures = sustained.figures_of({"booking": 30.0, "idle": 6.0}, bookings=120_000)
+    minute = sustained.Minute(
+        bookings=120_000,
+        rate=2000,
+        each_second=[2100, 1900],
+        spent={"booking": 30.0, "idle": 6.0},
+        drained=0,
+    )
+    figures = sustained.figures_of("sustained", minute, ">= 2000")
     assert {one.name: (one.value, one.unit) for one in figures} == {
-        "booking.sustained.cpu.booking": (250, "us/booking"),
-        "booking.sustained.cpu.idle": (50, "us/booking"),
+        "sustained.edge": (2000, "bookings/s"),
+        "sustained.slowest_second": (1900, "bookings/s"),
+        "sustained.cpu.booking": (250, "us/booking"),
+        "sustained.cpu.idle": (50, "us/booking"),
     }
 
 

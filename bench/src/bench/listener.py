@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mappi
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, cast
 from uuid import UUID
@@ -25,7 +26,7 @@ from bench.subjects.databases import prepare_database
 from bench.subjects.witness import HEARD, NAME
 from chassis.provisioning import administrate, roles_of
 from contracts.booking import BOOKING_REQUESTED
-from ops.services import BOOKING, BUS
+from ops.services import BOOKING, BUS, WORKER_NICENESS
 
 DATABASE = "bench_witness"
 MODULE = "bench.subjects.witness"
@@ -104,7 +105,9 @@ class Listener:
     @asynccontextmanager
     async def at_work(self) -> AsyncGenerator[None]:
         """A process works at the queue until the body ends."""
-        spec = service_spec(self.stage.layout, NAME, MODULE, database_url=self.url)
+        spec = service_spec(
+            self.stage.layout, NAME, MODULE, database_url=self.url, niceness=WORKER_NICENESS
+        )
         async with running(spec):
             yield
 
@@ -145,6 +148,17 @@ class Listener:
     @property
     def _heard(self) -> Path:
         return self.stage.layout.folder.service(NAME) / HEARD
+
+
+@asynccontextmanager
+async def unpublished(stage: Stage) -> AsyncGenerator[None]:
+    """Booking's worker stands still until the body ends; what waits by then is published after."""
+    async with stage.platform.stopped(BOOKING.worker):
+        yield
+    async with administrate(
+        stage.platform.server.superuser_url(), database=BOOKING.name
+    ) as connection:
+        await until_nothing_waits(partial(_scalar, connection, _WAITING), "published")
 
 
 def require_each_once(wanted: Iterable[UUID], found: Iterable[UUID], *, what: str) -> None:

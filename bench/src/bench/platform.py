@@ -45,6 +45,15 @@ class Platform:
         rows = cast("dict[str, list[dict[str, Any]]]", status)["processes"]
         return {row["name"]: row for row in rows}
 
+    @asynccontextmanager
+    async def stopped(self, process: str) -> AsyncGenerator[None]:
+        """One of its processes stands still until the body ends."""
+        await asyncio.to_thread(control.call, self.layout.folder, "stop", name=process)
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(control.call, self.layout.folder, "start", name=process)
+
 
 @asynccontextmanager
 async def running(root: Path) -> AsyncGenerator[Platform]:

@@ -28,7 +28,11 @@ async def running(spec: Spec) -> AsyncGenerator[Process]:
 
 
 def service_spec(
-    layout: Layout, name: str, *arguments: str, database_url: str | None = None
+    layout: Layout,
+    name: str,
+    *arguments: str,
+    database_url: str | None = None,
+    niceness: int = 0,
 ) -> Spec:
     """`python -m ARGUMENTS` with booking's environment, on ports and in a folder of its own.
 
@@ -50,6 +54,7 @@ def service_spec(
         argv=[sys.executable, "-m", *arguments],
         env={**layout.environment(BOOKING), **changes},
         log=layout.folder.log_of(name),
+        niceness=niceness,
     )
     return Spec(
         name=name,

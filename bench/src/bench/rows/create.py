@@ -8,7 +8,7 @@ from typing import Protocol
 from bench import pgbench, wrk
 from bench.edges import lifted_edge
 from bench.errors import WrongAnswer
-from bench.listener import Outbox
+from bench.listener import unpublished
 from bench.processes import running, service_spec
 from bench.results import Figure, figure, ratios
 from bench.rows import Row
@@ -43,9 +43,6 @@ class Service:
         requests = self.stage.bookings()
         async with self.stage.ledger(self.database) as ledger:
             load = await wrk.run(self.port, wrk.Plan.of_bookings(requests), seconds=seconds)
-            if self.database == BOOKING.name:
-                # The platform's worker publishes; what is left of that is not the next one's.
-                await Outbox(connection=ledger.connection, began=ledger.began).published()
             await ledger.settle(load.answered, sent=load.sent)
         return load.rate
 
@@ -86,9 +83,12 @@ class Statements:
 
 
 async def measure(stage: Stage) -> Sequence[Figure]:
-    """Interleaved rounds, so that what disturbs the machine disturbs everybody."""
+    """Interleaved rounds, so that what disturbs the machine disturbs everybody.
+
+    Nobody publishes the events of the others, so the platform's worker stands still.
+    """
     seconds = stage.seconds(SECONDS)
-    async with _contenders(stage) as contenders:
+    async with unpublished(stage), _contenders(stage) as contenders:
         for contender in contenders.values():
             await contender.book(WARM_UP_SECONDS)
         rates: dict[str, list[float]] = {name: [] for name in contenders}

@@ -19,7 +19,7 @@ from bench.subjects.databases import prepare_database
 from bench.subjects.witness import NAME
 from chassis.provisioning import administrate
 from contracts.booking import BOOKING_REQUESTED
-from ops.services import BOOKING
+from ops.services import BOOKING, WORKER_NICENESS
 
 RATE = 500.0
 SECONDS = 6.0
@@ -140,7 +140,14 @@ async def _drain(stage: Stage, listener: Listener) -> tuple[Sequence[float], flo
     many = WAITING if stage.pace.seconds is None else WAITING_A_SECOND * stage.pace.seconds
     relayed: list[float] = []
     sent: Collection[UUID] = ()
-    spec = service_spec(stage.layout, RELAY, BOOKING.package, "worker", database_url=url)
+    spec = service_spec(
+        stage.layout,
+        RELAY,
+        BOOKING.package,
+        "worker",
+        database_url=url,
+        niceness=WORKER_NICENESS,
+    )
     async with administrate(server, database=DATABASE) as connection:
         for number in stage.rounds:
             stage.say(f"events: {many} that wait, round {number + 1} of {len(stage.rounds)}")

@@ -17,11 +17,12 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """What to run, with the whole of its environment."""
+    """What to run, with the whole of its environment; the nicer it is, the more it stands back."""
 
     argv: Sequence[str]
     env: Mapping[str, str]
     log: Path
+    niceness: int = 0
 
 
 class Child:
@@ -91,13 +92,14 @@ def _spawn(command: Command) -> Child:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with_parent(os.getpid()),
+            preexec_fn=_after_fork(os.getpid(), command.niceness),
         )
     return Child(popen.pid, popen.wait)
 
 
-def _die_with_parent(parent: int) -> Callable[[], None]:
+def _after_fork(parent: int, niceness: int) -> Callable[[], None]:
     def after_fork() -> None:
+        os.nice(niceness)
         LIBC.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         if os.getppid() != parent:  # the parent died before the line above
             os._exit(1)

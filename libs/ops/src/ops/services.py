@@ -88,6 +88,8 @@ SERVICES = (
     Service(name="booking", package="booking", title="Booking", client="booking", has_events=True),
 )
 AUTH, CONFIG, BOOKING = SERVICES
+# Where processors are short, whoever waits for an answer goes before what happens behind them.
+WORKER_NICENESS = 5
 # The event bus is a database without a service: every worker uses it.
 BUS = "bus"
 # The virtual node of who calls from the edge.
@@ -206,9 +208,12 @@ class Layout:
         if port is not None:
             ports["UBERTRUCK_PORT"] = str(port)
         bus = {"UBERTRUCK_BUS_URL": self.bus_url} if kind == "worker" else {}
+        niceness = WORKER_NICENESS if kind == "worker" else 0
         return Spec(
             name=name,
-            launch=launcher(replace(command, env={**command.env, **ports, **bus})),
+            launch=launcher(
+                replace(command, env={**command.env, **ports, **bus}, niceness=niceness)
+            ),
             log=command.log,
             ready=answers_ok(health, "/readyz"),
             port=port,
