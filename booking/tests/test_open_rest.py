@@ -25,7 +25,7 @@ from contracts.booking import BookingRestExpired
 from .factories import problem
 from .loads import accept, pair
 from .rows import booking_row, events_of
-from .trips import Journey, journey
+from .trips import SENDER, Caller, Journey, journey
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 PATIENCE = Patience(payment=DAY, cover=30 * DAY)
@@ -77,6 +77,35 @@ async def test_when(
     assert event["aggregate_version"] == 4
     data = BookingRestExpired.model_validate(event["data"])
     assert (data.carried_mt, data.given_up_mt) == (25, 75)
+
+
+async def test_whoever_booked_sees_how_far_trucks_cover_it(
+    rollback_database: Database, session: AsyncSession, client: httpx.AsyncClient, issuer: Issuer
+) -> None:
+    trip = await journey(session, client, issuer, **made(31))
+    booking = await booking_of(session, trip)
+
+    async def seen() -> Mapping[str, float]:
+        return (await trip.sender.get(f"/v1/booking/{booking.id}")).json()["coverage"]
+
+    assert await seen() == {"covered_mt": 25, "open_mt": 75, "given_up_mt": 0}
+    await expire_rests(rollback_database, PATIENCE)
+    assert await seen() == {"covered_mt": 25, "open_mt": 0, "given_up_mt": 75}
+
+
+@pytest.mark.parametrize(
+    ("status", "open_mt"),
+    [(Status.REQUESTED, 0), (Status.CONFIRMED, 100), (Status.CANCELLED, 0)],
+)
+async def test_trucks_are_sought_once_it_is_confirmed(
+    session: AsyncSession, client: httpx.AsyncClient, issuer: Issuer, status: Status, open_mt: int
+) -> None:
+    booking = booking_row(status=status)
+    session.add(booking)
+    await session.flush()
+    sender = Caller(client, issuer, *SENDER, tenant_id=booking.tenant_id)
+    seen = (await sender.get(f"/v1/booking/{booking.id}")).json()["coverage"]
+    assert seen == {"covered_mt": 0, "open_mt": open_mt, "given_up_mt": 0}
 
 
 async def test_the_last_delivery_then_ends_it(

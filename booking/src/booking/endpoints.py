@@ -180,10 +180,12 @@ async def list_bookings(
 async def read_booking(
     booking_id: UUID, grant: MayRead, session: Session, response: Response
 ) -> BookingDetail:
-    """One booking, with what its price was made from and the steps it has gone."""
-    booking, history = await service.read_booking(session, grant=grant, booking_id=booking_id)
+    """One booking, with how far trucks cover it, what its price was made from, and its steps."""
+    booking, coverage, history = await service.read_booking(
+        session, grant=grant, booking_id=booking_id
+    )
     _tag(response, booking.version)
-    return BookingDetail.of_history(booking, history)
+    return BookingDetail.of_history(booking, coverage, history)
 
 
 @router.patch(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any, Self, cast
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from booking.arrangements import ARRANGED, Schedule
+from booking.assignment.models import OPEN, Coverage
 from booking.distance import Point
 from booking.fields import Address, Instructions, Line, Moment, Phone, Quantity
 from booking.models import Booking, Quote, StatusChange
@@ -237,17 +239,45 @@ class StatusChangeOut(BaseModel):
     reason: str | None
 
 
+class CoverageOut(BaseModel):
+    """What trips carry of a booking's tons, what trucks are sought for now, what was given up."""
+
+    model_config = ConfigDict(title="Coverage")
+
+    covered_mt: JsonNumber
+    open_mt: JsonNumber
+    given_up_mt: JsonNumber = Field(description="No truck was found for it in time")
+
+    @classmethod
+    def of(cls, booking: Booking, coverage: Coverage | None) -> "CoverageOut":
+        covered, given_up = (
+            (Decimal(0), Decimal(0))
+            if coverage is None
+            else (coverage.covered_mt, coverage.given_up_mt)
+        )
+        left = booking.quantity_mt - covered - given_up
+        return cls(
+            covered_mt=covered,
+            open_mt=left if booking.status in OPEN else Decimal(0),
+            given_up_mt=given_up,
+        )
+
+
 class BookingDetail(BookingOut):
-    """A booking, what its price was made from, and the steps it has gone."""
+    """A booking, how far trucks cover it, what its price was made from, and its steps so far."""
 
     model_config = ConfigDict(title="BookingDetail")
 
+    coverage: CoverageOut
     price_basis: PriceBasis
     history: list[StatusChangeOut]
 
     @classmethod
-    def of_history(cls, booking: Booking, history: Sequence[StatusChange]) -> "BookingDetail":
+    def of_history(
+        cls, booking: Booking, coverage: Coverage | None, history: Sequence[StatusChange]
+    ) -> "BookingDetail":
         return cls(
+            coverage=CoverageOut.of(booking, coverage),
             price_basis=_basis(booking),
             history=[StatusChangeOut.model_validate(change) for change in history],
             **_booking(booking),

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from booking.assignment.models import Coverage
 from booking.distance import Distance
 from booking.errors import BookingNotFound, QuoteExpired, QuoteNotFound, QuoteUsed
 from booking.models import Booking, Quote, StatusChange
@@ -96,19 +97,23 @@ async def create_booking(
 
 async def read_booking(
     session: AsyncSession, *, grant: Grant, booking_id: UUID
-) -> tuple[Booking, Sequence[StatusChange]]:
-    """A booking and the changes of its status, in order."""
-    booking = await session.scalar(
-        select(Booking).where(Booking.id == booking_id, reached_by(grant))
+) -> tuple[Booking, Coverage | None, Sequence[StatusChange]]:
+    """A booking, what trips cover of it once there was one, and the changes of its status."""
+    found = await session.execute(
+        select(Booking, Coverage)
+        .outerjoin(Coverage, Coverage.booking_id == Booking.id)
+        .where(Booking.id == booking_id, reached_by(grant))
     )
-    if booking is None:
+    row = found.one_or_none()
+    if row is None:
         raise BookingNotFound
+    booking, coverage = row
     changes = await session.scalars(
         select(StatusChange)
         .where(StatusChange.booking_id == booking_id)
         .order_by(StatusChange.version)
     )
-    return booking, changes.all()
+    return booking, coverage, changes.all()
 
 
 async def list_bookings(
