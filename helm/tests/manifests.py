@@ -8,7 +8,7 @@ from typing import Any, cast
 import yaml
 
 from charts.helm import template
-from charts.releases import ENVIRONMENTS, HELM, VALUES, Release, releases
+from ops.releases import ENVIRONMENTS, HELM, VALUES, Release, releases
 
 Manifest = dict[str, Any]
 COMMON = (VALUES / "global.yaml", VALUES / "dev" / "global.yaml")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from charts.releases import ENVIRONMENTS, releases
 from mesh.appmesh.reading import read_texts
 from mesh.appmesh.rules import require_sound
+from ops.releases import ENVIRONMENTS, releases
 
 from .manifests import of_kind, rendered, texts
 

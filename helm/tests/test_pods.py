@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from charts.releases import ENVIRONMENTS, VALUES, releases
 from chassis.db import POOL_SIZE
+from ops.releases import ENVIRONMENTS, VALUES, releases
 
 from .manifests import Manifest, everywhere, of_kind, parsed, pods, rendered
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from charts import render
-from charts.releases import ENVIRONMENTS
+from ops.releases import ENVIRONMENTS
 
 from .manifests import texts
 

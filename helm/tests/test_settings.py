@@ -6,8 +6,8 @@ import pytest
 
 from auth_service.settings import AuthSettings
 from booking.settings import BookingSettings
-from charts.releases import ENVIRONMENTS
 from chassis.settings import ServiceSettings
+from ops.releases import ENVIRONMENTS
 
 from .manifests import Manifest, of_kind, rendered
 

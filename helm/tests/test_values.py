@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 from charts.helm import HelmRefused, lint, template
-from charts.releases import HELM, VALUES, Release, releases
+from ops.releases import HELM, VALUES, Release, releases
 
 from .manifests import CASES, CHARTS, COMMON, Manifest, everywhere
 

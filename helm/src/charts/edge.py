@@ -13,7 +13,6 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from charts.releases import HELM, NAMESPACE, VALUES
 from mesh.description import (
     Admin,
     Edge,
@@ -26,6 +25,7 @@ from mesh.description import (
     Upstream,
 )
 from mesh.edge import edge_config
+from ops.releases import HELM, NAMESPACE, VALUES
 
 PORT = 8080
 CLUSTER_DOMAIN = f"{NAMESPACE}.svc.cluster.local"

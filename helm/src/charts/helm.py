@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from charts.releases import Release
+from ops.releases import Release
 
 
 class HelmRefused(Exception):

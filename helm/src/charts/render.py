@@ -15,7 +15,7 @@ from pathlib import Path
 
 from charts.edge import edge_files
 from charts.helm import template
-from charts.releases import ENVIRONMENTS, HELM, VALUES, releases
+from ops.releases import ENVIRONMENTS, HELM, VALUES, releases
 
 ROOT = HELM.parent
 RENDERED = ROOT / "k8s" / "rendered"

@@ -13,11 +13,11 @@ from typing import Any
 import yaml
 
 from charts.helm import template
-from charts.releases import HELM, VALUES, Release
 from charts.render import RENDERED
 from mesh.appmesh.manifests import Manifests
 from mesh.appmesh.reading import read_texts
 from mesh.appmesh.rules import require_sound
+from ops.releases import HELM, VALUES, Release
 
 CALLER = "edge"
 SERVICES = ("auth-service", "booking-service", "config-service", "payment-service", "quick-service")

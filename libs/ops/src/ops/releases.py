@@ -4,8 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-HELM = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
+HELM = ROOT / "helm"
 VALUES = HELM / "values"
+# Stands where a release says versions: for manifests that are only looked at.
+UNRELEASED = VALUES / "unreleased.yaml"
 ENVIRONMENTS = ("dev", "staging", "production")
 NAMESPACE = "ubertruck"
 SERVICES = ("auth-service", "booking-service", "config-service")
@@ -29,22 +32,22 @@ class Release:
 
 
 def releases(environment: str, **settings: str) -> Iterator[Release]:
-    """All releases of an environment; `settings` are set in each."""
-    common = [VALUES / "global.yaml", VALUES / environment / "global.yaml"]
-
-    def release(name: str, chart: str, *values: Path) -> Release:
-        return Release(name=name, chart=HELM / chart, values=[*common, *values], settings=settings)
-
-    yield release("platform", "platform", HELM / "platform" / f"values-{environment}.yaml")
+    """All releases of an environment, with `settings` in each, of no version."""
+    yield release(environment, "platform", settings=settings)
     for name in SERVICES:
-        yield release(name, "service", *service_values(environment, name))
-    yield release("routing", "routing", HELM / "routing" / f"values-{environment}.yaml")
+        yield release(environment, name, UNRELEASED, settings=settings)
+    yield release(environment, "routing", settings=settings)
 
 
-def service_values(environment: str, name: str) -> list[Path]:
-    """The values files of a service besides those that all releases share."""
-    return [
-        VALUES / "unreleased.yaml",
-        VALUES / f"{name}.yaml",
-        VALUES / environment / f"{name}.yaml",
-    ]
+def release(
+    environment: str, name: str, *more: Path, settings: Mapping[str, str] | None = None
+) -> Release:
+    """One release of an environment; `more` are values files that win over its own."""
+    if name in ("platform", "routing"):
+        chart = HELM / name
+        own = [chart / f"values-{environment}.yaml"]
+    else:
+        chart = HELM / "service"
+        own = [VALUES / f"{name}.yaml", VALUES / environment / f"{name}.yaml"]
+    common = [VALUES / "global.yaml", VALUES / environment / "global.yaml"]
+    return Release(name=name, chart=chart, values=[*common, *own, *more], settings=settings or {})
