@@ -1,0 +1,92 @@
+"""Releases: what they were told, and told anew, by way of helm."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ops.errors import OpsError
+from ops.releases import NAMESPACE, release
+from ops.rollout.eks.kubectl import SECRETS, Absent, Kubectl
+from ops.rollout.eks.programs import ProgramFailed, program, run
+
+Values = dict[str, Any]
+HISTORY = 20
+PAUSE = 1.0
+_BUSY = "another operation (install/upgrade/rollback) is in progress"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Helm:
+    """The releases of one environment. `seconds` bounds each call, and what a crash may leave."""
+
+    environment: str
+    kubectl: Kubectl
+    seconds: float = 120.0
+
+    async def values(self, name: str) -> Values:
+        """All that a release goes by; OpsError when it isn't installed."""
+        try:
+            text = await self._helm("get", "values", name, "--all", "--output=json")
+        except ProgramFailed as error:
+            if "not found" in str(error):
+                raise OpsError(f"The release {name} isn't installed in the cluster.") from error
+            raise
+        return json.loads(text)
+
+    async def upgrade(self, name: str, changes: Mapping[str, Any]) -> None:
+        """Tell a release anew: the environment's values files, and `changes` over them.
+
+        Returns when the cluster has taken it, not when pods are ready. OpsError in helm's words.
+        """
+        with TemporaryDirectory(prefix="ubertruck-helm-") as folder:
+            path = Path(folder) / "changes.json"
+            path.write_text(json.dumps(changes))
+            told = release(self.environment, name, path)
+            await self._when_free(
+                name,
+                "upgrade",
+                *told.arguments,
+                f"--history-max={HISTORY}",
+                f"--timeout={self.seconds:g}s",
+                # Weights that were taken back without helm are helm's again.
+                "--server-side=true",
+                "--force-conflicts",
+            )
+
+    async def _when_free(self, name: str, *arguments: str) -> None:
+        deadline = asyncio.get_running_loop().time() + 2 * self.seconds
+        while True:
+            try:
+                await self._helm(*arguments)
+                return
+            except ProgramFailed as error:
+                if _BUSY not in str(error):
+                    raise OpsError(f"helm can't upgrade {name}: {error}") from error
+                if asyncio.get_running_loop().time() > deadline:
+                    raise OpsError(f"Somebody else upgrades {name} for too long.") from error
+            await self._clear(name)
+            await asyncio.sleep(PAUSE)
+
+    async def _clear(self, name: str) -> None:
+        """Forget an upgrade that was never ended, as a killed one leaves it: helm never would."""
+        found = json.loads(await self._helm("status", name, "--output=json"))
+        began = datetime.fromisoformat(found["info"]["last_deployed"])
+        age = (datetime.now(UTC) - began).total_seconds()
+        if found["info"]["status"].startswith("pending-") and age > self.seconds:
+            try:
+                secret = f"sh.helm.release.v1.{name}.v{found['version']}"
+                await self.kubectl.delete(SECRETS, secret)
+            except Absent:
+                return
+
+    async def _helm(self, *arguments: str) -> str:
+        command = [program("helm"), *arguments]
+        if not any(one.startswith("--namespace") for one in arguments):
+            command.append(f"--namespace={NAMESPACE}")
+        # helm bounds itself; this is for one that hangs nevertheless.
+        return await run(command, seconds=self.seconds + 10)

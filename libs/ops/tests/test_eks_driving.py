@@ -1,0 +1,155 @@
+"""Who may drive on a cluster, what a rollout remembers there, and how a slot is reached."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ops.errors import OpsError
+from ops.rollout.eks.forward import Forwards
+from ops.rollout.eks.kubectl import Conflict, Kubectl
+from ops.rollout.eks.lease import NAME, LeaseLost, Leases
+from ops.rollout.eks.state import ConfigMapState, Remembered
+
+from .cluster import Cluster, Refused, running
+from .support import answering, eventually
+
+PORT_FORWARD = """#!/bin/sh
+echo "$*" >> {folder}/asked
+case "$*" in *gone*) echo 'error: no pods' >&2; exit 1;; *mute*) exec sleep 60;; esac
+echo "Forwarding from 127.0.0.1:{port} -> 8080"
+exec sleep 60
+"""
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """An empty one."""
+    found = Cluster()
+    with running(found, tmp_path) as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        yield found
+
+
+LEASES = Leases(kubectl=Kubectl())
+
+
+def holder(cluster: Cluster) -> str:
+    return cluster.get("leases", NAME)["spec"]["holderIdentity"]
+
+
+async def test_one_drives_at_a_time(cluster: Cluster) -> None:
+    for _ in range(2):
+        async with LEASES.held():
+            assert holder(cluster)
+            with pytest.raises(OpsError, match="drives a rollout of this environment already"):
+                async with LEASES.held():
+                    pytest.fail("two drive")
+        assert holder(cluster) == ""
+
+
+async def test_of_two_who_begin_at_once_one_drives(cluster: Cluster) -> None:
+    driving: list[str] = []
+
+    async def drive() -> None:
+        async with LEASES.held():
+            driving.append(holder(cluster))
+            await asyncio.sleep(1)
+
+    done = await asyncio.gather(*(drive() for _ in range(4)), return_exceptions=True)
+    assert len(driving) == 1
+    assert [type(one) for one in done if one is not None] == [OpsError] * 3
+
+
+async def test_who_gives_no_sign_of_life_is_succeeded(cluster: Cluster) -> None:
+    async with LEASES.held():
+        lease = cluster.get("leases", NAME)
+    ago = datetime.now(UTC) - timedelta(seconds=31)
+    lease["spec"] |= {
+        "holderIdentity": "killed",
+        "renewTime": ago.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+    }
+    cluster.put("leases", lease)
+    async with LEASES.held():
+        assert holder(cluster) not in ("", "killed")
+
+
+async def test_who_is_succeeded_stops(cluster: Cluster) -> None:
+    async def drive() -> None:
+        async with replace(LEASES, seconds=6).held():
+            renewed = cluster.get("leases", NAME)["spec"]["renewTime"]
+            await eventually(lambda: cluster.get("leases", NAME)["spec"]["renewTime"] > renewed)
+            lease = cluster.get("leases", NAME)
+            lease["spec"]["holderIdentity"] = "another"
+            cluster.put("leases", lease)
+            await asyncio.sleep(60)
+
+    with pytest.raises(LeaseLost, match="Somebody else took the rollout over"):
+        await drive()
+    assert holder(cluster) == "another"
+
+
+async def test_who_cannot_reach_the_cluster_stops_before_another_may_drive(
+    cluster: Cluster,
+) -> None:
+    def fail(verb: str, path: str) -> None:
+        raise Refused(503, "ServiceUnavailable")
+
+    async def drive() -> None:
+        async with replace(LEASES, seconds=1).held():
+            cluster.before = fail
+            await asyncio.sleep(60)
+
+    with pytest.raises(LeaseLost, match="can't be kept: "):
+        await drive()
+
+
+async def test_what_goes_wrong_while_driving_is_told_as_it_is(cluster: Cluster) -> None:
+    with pytest.raises(OpsError, match="as it is"):
+        async with LEASES.held():
+            raise OpsError("as it is")
+    assert holder(cluster) == ""
+
+
+async def test_a_state_is_written_only_over_what_was_read(cluster: Cluster) -> None:
+    state = ConfigMapState(kubectl=Kubectl())
+    assert await state.read() is None
+    first = await state.write('{"step": 1}', None)
+    assert await state.read() == first
+    with pytest.raises(Conflict):
+        await state.write('{"step": 0}', None)
+    second = await state.write('{"step": 2}', first)
+    with pytest.raises(Conflict, match="changed by somebody else"):
+        await state.write('{"step": 3}', first)
+    assert await state.read() == second == Remembered('{"step": 2}', second.version)
+
+
+async def test_a_slot_is_reached_by_a_port_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with answering(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n") as port:
+        kubectl = tmp_path / "kubectl"
+        kubectl.write_text(PORT_FORWARD.format(folder=tmp_path, port=port))
+        kubectl.chmod(0o755)
+        # Programs stand beside the interpreter.
+        monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+        forwards = Forwards(seconds=0.5)
+        url = await asyncio.to_thread(forwards.url, "booking-service-green")
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(url)).status_code == 200
+        assert forwards.url("booking-service-green") == url
+        asked = (tmp_path / "asked").read_text().splitlines()
+        assert len(asked) == 1
+        assert "deployment/booking-service-green :8080" in asked[0]
+        forwards.close()
+        assert forwards.url("booking-service-green") == url, "closed, it is opened anew"
+        for deployment, words in {"gone": "no pods", "mute": "no answer"}.items():
+            with pytest.raises(OpsError, match=f"{deployment} can't be reached: .*{words}"):
+                forwards.url(deployment)
+        forwards.close()
