@@ -68,6 +68,14 @@ class RunningPlane:
         """One counter or gauge; 0 as long as there is none."""
         return self.stats(f"^{name}$").get(name, 0)
 
+    def histogram(self, name: str) -> dict[float, int]:
+        """How many were within each bound of a histogram; empty as long as there is none."""
+        query = f"filter=^{name}$&format=json&histogram_buckets=cumulative"
+        for one in self._ask(f"/stats?{query}").json()["stats"]:
+            for found in one.get("histograms", []):
+                return {each["upper_bound"]: each["cumulative"] for each in found["buckets"]}
+        return {}
+
     def ejected(self, cluster: str) -> set[int]:
         """The ports of the endpoints that a cluster passes over now."""
         statuses = self._ask("/clusters?format=json").json()["cluster_statuses"]

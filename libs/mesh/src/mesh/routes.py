@@ -36,6 +36,7 @@ def route_configuration(
             {
                 "name": "edge",
                 "domains": ["*"],
+                **({"include_request_attempt_count": True} if services else {}),
                 "typed_per_filter_config": _cors(edge),
                 "routes": [
                     *(_document(document) for document in edge.documents),

@@ -26,6 +26,7 @@ def _virtual_host(one: Outgoing) -> Json:
     return {
         "name": one.host,
         "domains": [one.host, f"{one.host}:{one.port}"],
+        "include_request_attempt_count": True,
         "routes": [
             {
                 "name": f"{one.service}/{split.name}",

@@ -2,7 +2,8 @@
 
 from mesh.appmesh.nodes import Listener
 from mesh.appmesh.rules import listener_seconds
-from mesh.dataplane.hops import CONNECT, UNBOUNDED, breakers, http_options, listener
+from mesh.dataplane.hops import ATTEMPTS, CONNECT, UNBOUNDED, breakers, http_options, listener
+from mesh.dataplane.stats import FIRST_ATTEMPTS
 from mesh.description import Description, Endpoint, Name
 from mesh.proto import Json, duration, socket_address
 
@@ -38,13 +39,21 @@ def ingress_listener(instance: Instance, described: Listener, problem_base: str)
             "name": instance.cluster,
             "virtual_hosts": [
                 {
-                    "name": instance.name,
+                    "name": f"{instance.node}/{instance.name}",
                     "domains": ["*"],
+                    "virtual_clusters": [_first_attempts()],
                     "routes": [{"name": instance.name, "match": {"prefix": "/"}, "route": route}],
                 }
             ],
         },
     )
+
+
+def _first_attempts() -> Json:
+    """What is counted by itself: requests, without those that are sent once more."""
+    once = {"safe_regex": {"regex": "1?"}}
+    header = {"name": ATTEMPTS, "string_match": once, "treat_missing_header_as_empty": True}
+    return {"name": FIRST_ATTEMPTS, "headers": [header]}
 
 
 def ingress_cluster(instance: Instance, described: Listener) -> Json:

@@ -19,6 +19,7 @@ from mesh.appmesh.nodes import Listener
 from mesh.dataplane import egress
 from mesh.dataplane.hops import listener
 from mesh.dataplane.ingress import Instance, ingress_cluster, ingress_listener
+from mesh.dataplane.stats import stats_config
 from mesh.description import Admin, Endpoint
 from mesh.files import write_atomically
 from mesh.overload import connections_limit
@@ -141,6 +142,7 @@ def _bootstrap(plane: Plane) -> Json:
     config: Json = {
         # A watched file counts as a management server, and those want to know who asks.
         "node": {"id": "mesh", "cluster": "mesh"},
+        **stats_config(),
         "overload_manager": {"resource_monitors": [connections_limit(CONNECTIONS)]},
         "dynamic_resources": {
             "cds_config": watched(plane.folder / "clusters" / "all.json"),
