@@ -1,6 +1,6 @@
 """What fleets see of open loads, and what they take."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -16,7 +16,7 @@ from contracts.booking import BOOKING_ASSIGNED, BookingAssigned
 from contracts.trips import TRIP_ASSIGNED, TripAssigned
 from contracts.values import Material
 
-from .factories import SHIPPER, Caller, problem
+from .factories import SHIPPER, Caller, FakeSource, problem, trip_rules
 from .fleets import FLEET, absence, send
 from .loads import SOON, Pair, accept, acceptance, open_load, pair
 from .rows import events_of
@@ -101,6 +101,25 @@ async def test_truck_and_driver_are_busy_for_that_time(
     later = {"pickup_at": planned["planned_until"]}
     assert (await accept(fleet, booking, first, **later)).status_code == 201
     assert (await board(fleet))[0]["open_mt"] == 50
+
+
+async def test_a_truck_is_held_for_as_long_as_the_rules_say(
+    fleet: Caller, session: AsyncSession, source: FakeSource
+) -> None:
+    booking = await open_load(session, distance_m=700_000)
+
+    async def held() -> timedelta:
+        taken = await accept(fleet, booking, await pair(session, fleet.tenant_id))
+        trip = taken.json()["assigned"][0]
+        until, since = (datetime.fromisoformat(trip[f"planned_{end}"]) for end in ("until", "from"))
+        return until - since
+
+    assert await held() == timedelta(days=2, hours=12)
+    source.trips = trip_rules(version=2, km_per_day=700)
+    assert await held() == timedelta(days=1, hours=12)
+    source.trips = None
+    refused = await accept(fleet, booking, await pair(session, fleet.tenant_id))
+    problem(refused, 503, "configuration-unavailable")
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from .bookings import BookingRules, granted
 from .model import TRIP_WAY, TripModel
 
 ROAD = Road(rules=RulesInForce(FakeSource()), code_key=b"k" * 32)
+KM_PER_DAY = ROAD.rules.current().rules.km_per_day
 TARE_KG = LOADED["tare_kg"]
 # Where a code for this end of the trip is of use.
 DUE = {Purpose.PICKUP: TRIP_WAY[:2], Purpose.DROP: TRIP_WAY[3:6]}
@@ -57,7 +58,11 @@ class Life(BookingRules):
         wanted = Acceptance.model_validate(acceptance(pair, float(tons)))
         done = self.does(
             lambda session: accept_load(
-                session, caller=self.owner, booking_id=self.booking.id, wanted=wanted
+                session,
+                caller=self.owner,
+                booking_id=self.booking.id,
+                wanted=wanted,
+                km_per_day=KM_PER_DAY,
             )
         )
         assert bool(done) == possible
@@ -134,7 +139,7 @@ class Life(BookingRules):
 
     def _suits(self) -> bool:
         """Whether the booking's schedule has room for a truck then."""
-        window = planned(SOON, distance_m=self.booking.distance_m)
+        window = planned(SOON, distance_m=self.booking.distance_m, km_per_day=KM_PER_DAY)
         arranged = self.model.arranged
         start, end, deadline = (
             arranged.get(name) for name in ("pickup_from", "pickup_until", "deliver_by")

@@ -23,7 +23,9 @@ from booking.fleets.http import POSTS, READS
 from booking.fleets.service import Caller
 from booking.models import Booking
 from booking.trips.errors import DriverBusy, NotFit, TruckBusy
+from booking.trips.judging import KmPerDay
 from chassis.access import Grant, PermissionMissing, Scope, requires
+from chassis.config_client import ConfigurationUnavailable
 from chassis.db import Session
 from chassis.errors import problems
 from chassis.idempotency import IdempotentRoute
@@ -66,6 +68,7 @@ async def read_board(
         NotFit,
         TruckBusy,
         DriverBusy,
+        ConfigurationUnavailable,
     ),
 )
 async def accept(
@@ -73,24 +76,30 @@ async def accept(
     wanted: Acceptance,
     caller: Annotated[Caller, Depends(_accepter)],
     session: Session,
+    km_per_day: KmPerDay,
 ) -> AssignmentsOut:
     """Take a load or a part of it with a truck and a driver of yours.
 
     What isn't covered stays on the board.
     """
-    trip, left = await accept_load(session, caller=caller, booking_id=booking_id, wanted=wanted)
+    trip, left = await accept_load(
+        session, caller=caller, booking_id=booking_id, wanted=wanted, km_per_day=km_per_day
+    )
     return AssignmentsOut.of(booking_id, [trip], left)
 
 
 @router.post(
     "/{booking_id}/assign",
     operation_id="assignNearest",
-    responses=problems(*POSTS, LoadNotFound, NotFit, TruckBusy, DriverBusy),
+    responses=problems(
+        *POSTS, LoadNotFound, NotFit, TruckBusy, DriverBusy, ConfigurationUnavailable
+    ),
 )
 async def assign(
     booking_id: UUID,
     caller: Annotated[Caller, Depends(_assigner)],
     session: Session,
+    km_per_day: KmPerDay,
     request: AssignRequest | None = None,
 ) -> AssignmentsOut:
     """Let the nearest free trucks that fit take what is open, as far as there are any.
@@ -98,7 +107,9 @@ async def assign(
     Say which `states` the way leads through, and trucks with permits for these are taken too.
     """
     states = () if request is None else request.states
-    trips, left = await assign_nearest(session, caller=caller, booking_id=booking_id, states=states)
+    trips, left = await assign_nearest(
+        session, caller=caller, booking_id=booking_id, km_per_day=km_per_day, states=states
+    )
     return AssignmentsOut.of(booking_id, trips, left)
 
 

@@ -92,7 +92,12 @@ _NEAREST: Final = text(
 
 
 async def assign_nearest(
-    session: AsyncSession, *, caller: Caller, booking_id: UUID, states: Collection[str] = ()
+    session: AsyncSession,
+    *,
+    caller: Caller,
+    booking_id: UUID,
+    km_per_day: int,
+    states: Collection[str] = (),
 ) -> tuple[Sequence[Trip], Decimal]:
     """Trips for as much of the booking as there are trucks for, and the tons that stay open.
 
@@ -102,7 +107,7 @@ async def assign_nearest(
     booking = await open_booking(session, booking_id)
     now = datetime.now(UTC)
     begin = max(now + NOTICE, booking.pickup_from or now)
-    window = planned(begin, distance_m=booking.distance_m)
+    window = planned(begin, distance_m=booking.distance_m, km_per_day=km_per_day)
     asked = {
         "begin": window.begin,
         "until": window.until,

@@ -7,15 +7,14 @@ from typing import Final
 from booking.fleets.fitness import Window
 from booking.models import Booking
 
-# What a loaded truck with one driver covers on Indian roads, and the time at pickup and drop.
-KM_A_DAY: Final = 350
+# For loading and unloading, with the waiting for them.
 AT_BOTH_ENDS: Final = timedelta(hours=12)
 LONGEST_AHEAD: Final = timedelta(days=90)
 
 
-def planned(pickup_at: datetime, *, distance_m: int) -> Window:
+def planned(pickup_at: datetime, *, distance_m: int, km_per_day: int) -> Window:
     """From the truck's arrival at the pickup to its leaving the drop."""
-    way = timedelta(days=1) * distance_m / (KM_A_DAY * 1000)
+    way = timedelta(days=1) * distance_m / (km_per_day * 1000)
     return Window(begin=pickup_at, until=pickup_at + way + AT_BOTH_ENDS)
 
 

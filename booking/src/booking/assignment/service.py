@@ -39,7 +39,12 @@ from contracts.values import Money, Place
 
 
 async def accept_load(
-    session: AsyncSession, *, caller: Caller, booking_id: UUID, wanted: Acceptance
+    session: AsyncSession,
+    *,
+    caller: Caller,
+    booking_id: UUID,
+    wanted: Acceptance,
+    km_per_day: int,
 ) -> tuple[Trip, Decimal]:
     """A fleet takes a part of a load; the trip, and the tons that stay open."""
     booking = await open_booking(session, booking_id)
@@ -49,7 +54,7 @@ async def accept_load(
         truck_id=wanted.truck_id,
         driver_id=wanted.driver_id,
     )
-    window = planned(wanted.pickup_at, distance_m=booking.distance_m)
+    window = planned(wanted.pickup_at, distance_m=booking.distance_m, km_per_day=km_per_day)
     return await assign(
         session,
         caller=caller,

@@ -22,6 +22,7 @@ from booking.bids.rules import share_paise, why_gone
 from booking.bids.schemas import BidFilter
 from booking.bids.telling import audit, named, tell
 from booking.errors import BookingNotFound
+from booking.fleets.fitness import Window
 from booking.fleets.kinds import TruckType
 from booking.fleets.models import Truck
 from booking.fleets.service import Caller
@@ -59,7 +60,7 @@ async def bids_on(
 
 
 async def accept_bid(
-    session: AsyncSession, *, caller: Caller, booking_id: UUID, bid_id: UUID
+    session: AsyncSession, *, caller: Caller, booking_id: UUID, bid_id: UUID, km_per_day: int
 ) -> Bid | BidGone:
     """Hold the bid's truck and driver for its part of the booking, for its price.
 
@@ -77,7 +78,8 @@ async def accept_bid(
     )
     if gone is None:
         _check_price(caller.grant, booking, bid)
-        assigned = await _assign(session, caller, booking, bid)
+        window = planned(bid.pickup_at, distance_m=booking.distance_m, km_per_day=km_per_day)
+        assigned = await _assign(session, caller, booking, bid, window)
         if isinstance(assigned, Trip):
             return await _accepted(session, caller, bid, assigned, at=at)
         gone = assigned
@@ -123,7 +125,9 @@ def _check_price(grant: Grant, booking: Booking, bid: Bid) -> None:
         raise AboveShare(f"Its part is {share} paise.", share_paise=share)
 
 
-async def _assign(session: AsyncSession, caller: Caller, booking: Booking, bid: Bid) -> Trip | str:
+async def _assign(
+    session: AsyncSession, caller: Caller, booking: Booking, bid: Bid, window: Window
+) -> Trip | str:
     """The trip, or why there can't be one."""
     try:
         async with session.begin_nested():
@@ -140,7 +144,7 @@ async def _assign(session: AsyncSession, caller: Caller, booking: Booking, bid: 
                 truck=truck,
                 driver=driver,
                 tons=bid.load_mt,
-                window=planned(bid.pickup_at, distance_m=booking.distance_m),
+                window=window,
                 states=bid.states,
                 agreed_paise=bid.price_paise,
             )

@@ -29,7 +29,12 @@ _REFUSALS: Final[Mapping[str, type[DomainError]]] = MappingProxyType({"uq_bids_o
 
 
 async def place_bid(
-    session: AsyncSession, *, caller: Caller, booking_id: UUID, wanted: BidRequest
+    session: AsyncSession,
+    *,
+    caller: Caller,
+    booking_id: UUID,
+    wanted: BidRequest,
+    km_per_day: int,
 ) -> Bid:
     """Ask a price for a part of an open load. It must fit today; truck and driver stay free."""
     at = datetime.now(UTC)
@@ -42,7 +47,7 @@ async def place_bid(
         driver_id=wanted.driver_id,
     )
     await require_open(session, booking, wanted.load_mt)
-    window = planned(wanted.pickup_at, distance_m=booking.distance_m)
+    window = planned(wanted.pickup_at, distance_m=booking.distance_m, km_per_day=km_per_day)
     await require_fit(session, booking, truck, driver, wanted.load_mt, window, wanted.states, at=at)
     bid = Bid(
         id=new_id(),

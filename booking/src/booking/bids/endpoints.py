@@ -30,7 +30,9 @@ from booking.fleets.errors import DriverNotFound, TruckNotFound
 from booking.fleets.http import POSTS, READS
 from booking.fleets.service import Caller
 from booking.trips.errors import NotFit
+from booking.trips.judging import KmPerDay
 from chassis.access import Grant, requires
+from chassis.config_client import ConfigurationUnavailable
 from chassis.db import Session
 from chassis.errors import problem_response, problems
 from chassis.idempotency import IdempotentRoute
@@ -68,14 +70,19 @@ Awarder = Annotated[Caller, Depends(_awarder)]
         NotFit,
         BidOpen,
         BadValidity,
+        ConfigurationUnavailable,
     ),
 )
-async def place(booking_id: UUID, wanted: BidRequest, caller: Bidder, session: Session) -> BidOut:
+async def place(
+    booking_id: UUID, wanted: BidRequest, caller: Bidder, session: Session, km_per_day: KmPerDay
+) -> BidOut:
     """Ask your price for a load or a part of it, with a truck and a driver of yours.
 
     They stay free until the bid is accepted. A truck has one open bid on a booking.
     """
-    bid = await bidding.place_bid(session, caller=caller, booking_id=booking_id, wanted=wanted)
+    bid = await bidding.place_bid(
+        session, caller=caller, booking_id=booking_id, wanted=wanted, km_per_day=km_per_day
+    )
     return BidOut.of(bid)
 
 
@@ -128,16 +135,26 @@ async def received(
     "/booking/{booking_id}/bids/{bid_id}/accept",
     operation_id="acceptBid",
     response_model=BidAnswer,
-    responses=problems(*POSTS, BookingNotFound, BidNotFound, BidEnded, BidGone, AboveShare),
+    responses=problems(
+        *POSTS,
+        BookingNotFound,
+        BidNotFound,
+        BidEnded,
+        BidGone,
+        AboveShare,
+        ConfigurationUnavailable,
+    ),
 )
 async def accept(
-    booking_id: UUID, bid_id: UUID, caller: Awarder, session: Session
+    booking_id: UUID, bid_id: UUID, caller: Awarder, session: Session, km_per_day: KmPerDay
 ) -> BidAnswer | Response:
     """Take a bid: its truck and driver are held for this part of the booking.
 
     One that can't be taken any more, since its truck has another trip or the load is gone, lapses.
     """
-    found = await answering.accept_bid(session, caller=caller, booking_id=booking_id, bid_id=bid_id)
+    found = await answering.accept_bid(
+        session, caller=caller, booking_id=booking_id, bid_id=bid_id, km_per_day=km_per_day
+    )
     # Answered, not raised: that the bid lapsed has to be committed.
     return problem_response(found) if isinstance(found, BidGone) else BidAnswer.of(found)
 

@@ -1,9 +1,9 @@
 """HTTP of trips: their steps."""
 
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Response
 
 from booking.endpoints import Source
 from booking.fleets.errors import DriverNotFound, TruckNotFound
@@ -11,7 +11,6 @@ from booking.fleets.http import ETAG, POSTS, tag
 from booking.fleets.service import Caller
 from booking.schemas import CancelRequest
 from booking.trips import handover, service
-from booking.trips.access import Road
 from booking.trips.calling_off import call_off_trip
 from booking.trips.codes import Purpose
 from booking.trips.errors import (
@@ -30,6 +29,7 @@ from booking.trips.errors import (
     WrongCode,
 )
 from booking.trips.eway_bill import BadEwayBillNumber
+from booking.trips.judging import Judged
 from booking.trips.lorry_receipt import BadGstin
 from booking.trips.models import Trip
 from booking.trips.schemas import (
@@ -61,10 +61,6 @@ _CODE: Final = (NoCode, WrongCode, TooManyWrongCodes)
 _PASS: Final = (TransitPassMissing, TransitPassUnneeded, BadTransitPassNumber)
 
 
-async def _road(request: Request) -> Road:
-    return cast(Road, request.app.state.road)
-
-
 async def _driver(
     grant: Annotated[Grant, requires("trip", "update", field="status", instead=("fleet", "write"))],
     source: Source,
@@ -92,7 +88,6 @@ async def _seen(
     return IfMatch.read(if_match)
 
 
-Judged = Annotated[Road, Depends(_road)]
 Driving = Annotated[Caller, Depends(_driver)]
 Swapping = Annotated[Caller, Depends(_swapper)]
 Sending = Annotated[Caller, Depends(_sender)]
