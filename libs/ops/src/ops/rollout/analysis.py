@@ -25,8 +25,10 @@ class Limits:
     tolerated_ratio: float = 1.5
     """Failing, or being slow, up to so many times as often as the old version counts as equal."""
 
-    false_alarm: float = 0.001
-    """How likely each comparison of a bake is to blame a version that is as good as the other."""
+    false_alarm: float = 0.005
+    """How likely a comparison ever is, in one bake, to blame a version that is within that ratio.
+
+    One that is no worse than the other is blamed far less often."""
 
     few_failures: int = 3
     """Fewer failures than this are chance."""
