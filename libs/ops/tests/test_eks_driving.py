@@ -11,10 +11,15 @@ import httpx
 import pytest
 
 from ops.errors import OpsError
+from ops.rollout import store
 from ops.rollout.eks.forward import Forwards
-from ops.rollout.eks.kubectl import Conflict, Kubectl
+from ops.rollout.eks.kubectl import CONFIG_MAPS, Kubectl
 from ops.rollout.eks.lease import NAME, LeaseLost, Leases
-from ops.rollout.eks.state import ConfigMapState, Remembered
+from ops.rollout.eks.store import NAME as store_name
+from ops.rollout.eks.store import ClusterStore
+from ops.rollout.plan import Change, Plan
+from ops.rollout.ports import Colour
+from ops.rollout.state import Before, Rollout, advance, begin
 
 from .cluster import Cluster, Refused, running
 from .support import answering, eventually
@@ -117,17 +122,40 @@ async def test_what_goes_wrong_while_driving_is_told_as_it_is(cluster: Cluster) 
     assert holder(cluster) == ""
 
 
-async def test_a_state_is_written_only_over_what_was_read(cluster: Cluster) -> None:
-    state = ConfigMapState(kubectl=Kubectl())
-    assert await state.read() is None
-    first = await state.write('{"step": 1}', None)
-    assert await state.read() == first
-    with pytest.raises(Conflict):
-        await state.write('{"step": 0}', None)
-    second = await state.write('{"step": 2}', first)
-    with pytest.raises(Conflict, match="changed by somebody else"):
-        await state.write('{"step": 3}', first)
-    assert await state.read() == second == Remembered('{"step": 2}', second.version)
+def rollout() -> Rollout:
+    plan = Plan(changes=(Change(service="booking-service", version="2" * 40),))
+    before = {"booking-service": Before(colour=Colour.BLUE, version="1" * 40, replicas=2)}
+    return begin(plan, before, actor="operator@demo", at=datetime.now(UTC))
+
+
+async def test_a_rollout_is_written_only_over_what_was_read(cluster: Cluster) -> None:
+    kept = ClusterStore(Kubectl())
+    assert await kept.load() is None
+    first = rollout()
+    await kept.save(first, after=None)
+    assert await kept.load() == first
+    second = advance(first, datetime.now(UTC))
+    await kept.save(second, after=first)
+    for late, after in ((rollout(), None), (second, first)):
+        with pytest.raises(store.Conflict, match="Somebody else changed"):
+            await kept.save(late, after=after)
+    assert await kept.load() == second
+
+
+async def test_of_two_who_write_at_once_one_is_told(cluster: Cluster) -> None:
+    kept = ClusterStore(Kubectl())
+    first = rollout()
+    for before in (None, first):
+        written = first if before is None else advance(before, datetime.now(UTC))
+        saving = (kept.save(written, after=before) for _ in range(3))
+        done = await asyncio.gather(*saving, return_exceptions=True)
+        assert sorted(type(one).__name__ for one in done) == ["Conflict", "Conflict", "NoneType"]
+
+
+async def test_what_is_no_rollout_is_told(cluster: Cluster) -> None:
+    await Kubectl().create(CONFIG_MAPS, {"metadata": {"name": store_name}, "data": {"a": "b"}})
+    with pytest.raises(OpsError, match="isn't a rollout that this version understands"):
+        await ClusterStore(Kubectl()).load()
 
 
 async def test_a_slot_is_reached_by_a_port_of_its_own(

@@ -94,10 +94,10 @@ class EksSite:
         return routes.read(await self._routes(service), service)
 
     async def set_weights(self, service: str, weights: Mapping[Colour, int]) -> None:
-        """By the release; the way back to the active colour first in the cluster itself."""
+        """By the release; everything to one colour, as in an abort, first in the cluster itself."""
         wanted = routes.checked(weights)
-        if wanted[await self.active(service)] == routes.WHOLE:
-            await self._take_back(service, wanted)
+        if routes.WHOLE in wanted.values():
+            await self._write_routes(service, wanted)
         await self._upgrade_routing(service, {"weights": wanted})
         await self._await_weights(service, wanted)
 
@@ -160,7 +160,7 @@ class EksSite:
         values = await self.helm.values(ROUTING)
         return await self.kubectl.get(*_place(values, service))
 
-    async def _take_back(self, service: str, wanted: Mapping[Colour, int]) -> None:
+    async def _write_routes(self, service: str, wanted: Mapping[Colour, int]) -> None:
         kind, name = _place(await self.helm.values(ROUTING), service)
         for _ in range(TRIES):
             found = await self.kubectl.get(kind, name)
