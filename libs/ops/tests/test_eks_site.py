@@ -101,6 +101,9 @@ async def test_a_version_takes_over_and_the_other_goes(cluster: Cluster, site: E
     await site.set_weights(BOOKING, shares(100))
     assert await site.weights(BOOKING) == shares(100)
     assert weights_of(cluster) == [shares(100)] * 4
+    asked = len(cluster.asked)
+    await site.bring_up(BOOKING, GREEN, NEW, replicas=1)
+    assert not [one for one in cluster.asked[asked:] if not one.startswith("GET")]
 
     await site.promote(BOOKING, GREEN)
     assert await site.active(BOOKING) == GREEN
@@ -110,6 +113,8 @@ async def test_a_version_takes_over_and_the_other_goes(cluster: Cluster, site: E
 
     await site.retire(BOOKING, BLUE)
     assert await site.version(BOOKING, BLUE) is None
+    scaler = cluster.get("horizontalpodautoscalers", f"{BOOKING}-green")
+    assert scaler["spec"]["minReplicas"] == 1
     assert await site.version(BOOKING, GREEN) == NEW
     assert weights_of(cluster) == [shares(100)] * 4
 

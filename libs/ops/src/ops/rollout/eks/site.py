@@ -48,12 +48,19 @@ class EksSite:
         return str(image).partition("@")[0].rpartition(":")[2]
 
     async def bring_up(self, service: str, colour: Colour, version: str, *, replicas: int) -> None:
-        """Have a version in the idle slot, with the schema that this checkout brings."""
+        """Have a version in the idle slot, with the schema that this checkout brings.
+
+        One that is there already stays as it is.
+        """
         if not _COMMIT.fullmatch(version):
             raise OpsError(
                 f"A version is a commit of 40 hexadecimal digits, not {version}.", code=2
             )
-        values = await self._idle(service, colour, "bring a version up in")
+        values = await self.helm.values(service)
+        present = values["colours"][colour]
+        if present["enabled"] and present["version"] == version:
+            return
+        await self._require_idle(service, colour, values, "bring a version up in")
         slot = {
             "enabled": True,
             "version": version,
@@ -111,10 +118,12 @@ class EksSite:
         await self._upgrade_slots(service, {**values, "active": colour}, {})
 
     async def retire(self, service: str, colour: Colour) -> None:
-        """Take the slot's pods away."""
-        values = await self._idle(service, colour, "stop")
+        """Take the slot's pods away; the other slot may get as small as it would without us."""
+        values = await self.helm.values(service)
+        await self._require_idle(service, colour, values, "stop")
         if values["colours"][colour]["enabled"]:
-            await self._upgrade_slots(service, values, {colour: {"enabled": False}})
+            left = {colour: {"enabled": False, "minReplicas": 0}, colour.other: {"minReplicas": 0}}
+            await self._upgrade_slots(service, values, left)
 
     def address(self, service: str, colour: Colour) -> str:
         """A port of this machine behind which one of the slot's pods is."""
@@ -126,14 +135,12 @@ class EksSite:
         except Absent:
             return None
 
-    async def _idle(self, service: str, colour: Colour, what: str) -> Values:
-        """The service's values; OpsError when the slot is in use."""
-        values = await self.helm.values(service)
+    async def _require_idle(self, service: str, colour: Colour, values: Values, what: str) -> None:
+        """OpsError when the slot is in use."""
         if values["active"] == colour:
             raise OpsError(f"{service}-{colour} is active: no way to {what} it.")
         if (await self.weights(service))[colour]:
             raise OpsError(f"{service}-{colour} gets requests: no way to {what} it.")
-        return values
 
     async def _upgrade_slots(
         self, service: str, values: Values, changes: Mapping[Colour, Values]
