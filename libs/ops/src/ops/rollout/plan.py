@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from mesh.appmesh.manifests import Manifests
 from ops.errors import OpsError
+from ops.rollout.analysis import LIMITS, Limits
 from ops.rollout.freeze import Freeze
 
 WHOLE = 100
@@ -40,6 +41,7 @@ class Policy(BaseModel):
     bake_seconds: float = Field(default=60, ge=1, le=DAY)
     ready_seconds: float = Field(default=120, ge=1, le=3600)
     keep_old_seconds: float = Field(default=1800, ge=0, le=7 * DAY)
+    limits: Limits = LIMITS
     freezes: tuple[Freeze, ...] = Field(default=(), max_length=100, alias="freeze")
 
     @field_validator("steps")

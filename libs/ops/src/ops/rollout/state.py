@@ -40,7 +40,7 @@ class Before(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     colour: Colour
-    version: str | None
+    version: str
     replicas: int = Field(ge=1)
 
 
@@ -168,6 +168,11 @@ def resume(rollout: Rollout, at: datetime, *, override: str | None = None) -> Ro
 def restarted(rollout: Rollout, at: datetime) -> Rollout:
     """For a driver that takes over: a phase that needs more than is written down begins anew."""
     begun = {Phase.BAKING: Phase.SHIFTING, Phase.VALIDATING: Phase.BRINGING_UP}.get(rollout.phase)
+    last = len(rollout.plan.policy.steps) - 1
+    shifts = Phase.SHIFTING in (rollout.phase, begun) and not rollout.hurried
+    if shifts and rollout.step == last > 0:
+        # The new version is compared with the old one, which has to get something for that.
+        return _changed(rollout, phase=Phase.SHIFTING, step=last - 1, since=at)
     return rollout if begun is None else _changed(rollout, phase=begun, since=at)
 
 

@@ -1,0 +1,58 @@
+"""The way back: whatever was begun, the old versions answer again, and the new ones stay idle."""
+
+from collections.abc import Sequence
+
+from ops.errors import OpsError
+from ops.rollout.plan import WHOLE, Change
+from ops.rollout.ports import Site
+from ops.rollout.readiness import Clock, have_ready
+from ops.rollout.state import Before, Rollout
+
+
+async def weights_back(site: Site, rollout: Rollout) -> None:
+    """Give every request to the old versions that are up, latest change first, and do no more.
+
+    This is what can't wait. A version that isn't up any more gets nothing before it is.
+    """
+    for change in _begun(rollout):
+        before = rollout.before[change.service]
+        if await _may_answer(site, change, before):
+            await _give_all(site, change, before)
+
+
+async def all_back(site: Site, rollout: Rollout, clock: Clock) -> None:
+    """After `weights_back`: old versions that went are brought up, and the old slots are active.
+
+    OpsError when that can't be done; it may be tried again.
+    """
+    for change in _begun(rollout):
+        before = rollout.before[change.service]
+        if not await _may_answer(site, change, before):
+            await have_ready(
+                site,
+                change.service,
+                before.colour,
+                before.version,
+                replicas=before.replicas,
+                seconds=rollout.plan.policy.ready_seconds,
+                clock=clock,
+            )
+            await _give_all(site, change, before)
+        if await site.active(change.service) is not before.colour:
+            await site.promote(change.service, before.colour)
+
+
+def _begun(rollout: Rollout) -> Sequence[Change]:
+    return rollout.plan.changes[rollout.change :: -1]
+
+
+async def _give_all(site: Site, change: Change, before: Before) -> None:
+    await site.set_weights(change.service, {before.colour: WHOLE, before.colour.other: 0})
+
+
+async def _may_answer(site: Site, change: Change, before: Before) -> bool:
+    try:
+        return (await site.targets(change.service, before.colour)).ready > 0
+    except OpsError:
+        # Who can't be asked is trusted: it answered all requests before.
+        return True
