@@ -70,6 +70,9 @@ class History:
         self._samples.append(_Sample(at, sums))
         self._thin_out(at)
 
+    def __len__(self) -> int:
+        return len(self._samples)
+
     @property
     def until(self) -> datetime | None:
         """When the latest sample was taken."""
