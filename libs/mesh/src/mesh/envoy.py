@@ -7,10 +7,16 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from mesh.files import write_atomically
 
 _VALIDATION_SECONDS = 30
+# A successor asks the one before it to close its connections, each after its next answer, and ends
+# it when those that stayed silent have had their time.
+_DRAIN_SECONDS = 2
+_PARENT_SECONDS = 3
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux has it
 _LOG_FLUSH_MILLISECONDS = 500
 
 
@@ -37,7 +43,24 @@ def envoy_binary() -> Path:
     return Path(found)
 
 
-def envoy_command(config: Path, *, binary: Path | None = None, concurrency: int = 1) -> list[str]:
+class HotRestart(NamedTuple):
+    """Makes Envoys successors of each other. `base` is theirs alone on this machine.
+
+    The first has `epoch` 0; one with the next higher epoch, started while the last one runs, is
+    given its listening sockets, so that no connection is refused, and ends it.
+    """
+
+    base: int
+    epoch: int
+
+
+def envoy_command(
+    config: Path,
+    *,
+    binary: Path | None = None,
+    concurrency: int = 1,
+    restart: HotRestart | None = None,
+) -> list[str]:
     """The command that runs Envoy with this file in the foreground.
 
     Without hot restart, several may run on one machine, and as any user.
@@ -48,12 +71,28 @@ def envoy_command(config: Path, *, binary: Path | None = None, concurrency: int 
         str(config),
         "--concurrency",
         str(concurrency),
-        "--disable-hot-restart",
+        *(_successor(restart) if restart else ["--disable-hot-restart"]),
         "--file-flush-interval-msec",
         str(_LOG_FLUSH_MILLISECONDS),
         "--log-level",
         "warn",
     ]
+
+
+def _successor(restart: HotRestart) -> list[str]:
+    return [
+        *("--base-id", str(restart.base)),
+        *("--restart-epoch", str(restart.epoch)),
+        *("--drain-strategy", "immediate"),
+        *("--drain-time-s", str(_DRAIN_SECONDS)),
+        *("--parent-shutdown-time-s", str(_PARENT_SECONDS)),
+    ]
+
+
+def forget_restarts(base: int) -> None:
+    """Remove what Envoys that made room for each other shared; for when none of them runs."""
+    # Envoy keeps ten names for each base.
+    (_SHARED_MEMORY / f"envoy_shared_memory_{base * 10}").unlink(missing_ok=True)
 
 
 def write_config(config: Mapping[str, object], path: Path) -> bool:

@@ -36,18 +36,21 @@ class Child:
         self._reap = reap
         self._descriptor = os.pidfd_open(pid)
         self._ended = False
+        self._exit_code: int | None = None
 
     async def wait(self) -> int | None:
         """Its exit code once it has ended, negative for a signal; to be awaited once at a time.
 
         Whatever it left behind in its group is killed then.
         """
-        await self._end()
-        # Before the leader is reaped, so that the group's number can't be anybody else's.
-        self.kill_group()
-        self._ended = True
-        os.close(self._descriptor)
-        return self._reap()
+        if not self._ended:
+            await self._end()
+            # Before the leader is reaped, so that the group's number can't be anybody else's.
+            self.kill_group()
+            self._ended = True
+            os.close(self._descriptor)
+            self._exit_code = self._reap()
+        return self._exit_code
 
     async def _end(self) -> None:
         loop = asyncio.get_running_loop()
@@ -69,6 +72,18 @@ class Child:
         if not self._ended:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
+
+
+async def first_to_end(children: Sequence[Child], seconds: float) -> dict[Child, int | None]:
+    """The exit codes of those that have ended as soon as one has, or after so many seconds."""
+    waits = {child: asyncio.ensure_future(child.wait()) for child in children}
+    try:
+        await asyncio.wait(waits.values(), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits.values():
+            wait.cancel()
+        await asyncio.wait(waits.values())
+    return {child: wait.result() for child, wait in waits.items() if not wait.cancelled()}
 
 
 def launcher(command: Command) -> Callable[[], Awaitable[Child]]:

@@ -15,8 +15,15 @@ from mesh.description import (
 )
 from mesh.docs import Api, docs_documents
 from mesh.edge import OwnEgress, edge_config, write_edge_routes
-from mesh.envoy import EnvoyMissing, envoy_binary, envoy_command, write_config
-from ops.child import Command, launcher
+from mesh.envoy import (
+    EnvoyMissing,
+    HotRestart,
+    envoy_binary,
+    envoy_command,
+    forget_restarts,
+    write_config,
+)
+from ops.child import Child, Command, launcher
 from ops.environment import base_environment
 from ops.errors import OpsError
 from ops.http_probe import answers_ok
@@ -107,19 +114,31 @@ def spec(layout: Layout, edge: Edge, egress: OwnEgress | None = None) -> Spec:
         write_edge_routes(edge, egress)
     write_config(edge_config(edge, egress), config)
     log = layout.folder.log_of(NAME)
-    command = Command(
-        argv=envoy_command(config, binary=require_binary()),
-        env=base_environment() | mark(layout.folder),
-        log=log,
-    )
+
+    async def start(generation: int) -> Child:
+        # Nobody else on this machine has its port.
+        restart = HotRestart(base=edge.listen.port, epoch=generation)
+        command = Command(
+            argv=envoy_command(config, binary=require_binary(), restart=restart),
+            env=base_environment() | mark(layout.folder),
+            log=log,
+        )
+        return await launcher(command)()
+
     return Spec(
         name=NAME,
-        launch=launcher(command),
+        launch=lambda: start(0),
+        succeed=start,
         log=log,
         ready=answers_ok(edge.listen.port, edge.health_path),
         port=edge.listen.port,
         grace=GRACE,
     )
+
+
+def forget(layout: Layout) -> None:
+    """Leave nothing of it behind once it is stopped."""
+    forget_restarts(layout.ports[NAME])
 
 
 def _upstream(layout: Layout, service: Service, *, by_mesh: bool) -> Upstream:

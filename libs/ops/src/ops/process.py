@@ -4,13 +4,13 @@ import asyncio
 import secrets
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from ops.child import Child
+from ops.child import Child, first_to_end
 from ops.errors import OpsError
 from ops.logfiles import last_words, size, tail
 
@@ -36,7 +36,8 @@ class Spec:
 
     `launch` starts it (OSError or OpsError when that fails), `ready` asks whether it is of use yet,
     `port` is where it serves, `grace` the seconds that it may take to end. One that `cleans_up`
-    finds what an earlier run of its own left behind; others are ended by us.
+    finds what an earlier run of its own left behind; others are ended by us. `succeed` starts one
+    that takes over and ends the one before; it is given its number since the latest launch, from 1.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Spec:
     stop_signal: signal.Signals = signal.SIGTERM
     grace: float = 10.0
     cleans_up: bool = False
+    succeed: Callable[[int], Awaitable[Child]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +92,9 @@ class Process:
     _was_ready: bool = False
     _log_start: int = 0
     _child: Child | None = None
+    _successor: Child | None = None
+    _generation: int = 0
+    _handover: asyncio.Task[None] | None = None
     _keeper: asyncio.Task[None] | None = None
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -144,19 +149,77 @@ class Process:
 
     async def stop(self) -> None:
         """End it: ask, wait for its grace, then kill what is left of its group."""
+        if self._handover is not None:
+            self._handover.cancel()
+            await asyncio.wait([self._handover])
+        await self._stop_keeping()
+        if self._child is not None:
+            await self._end(self._child)
+        await self._become(Phase.STOPPED)
+
+    async def give_way(self, seconds: float) -> None:
+        """Let a successor take over, and return once it serves; nobody is refused meanwhile.
+
+        StartError when it doesn't; then the one that ran goes on.
+        """
+        succeed, old = self.spec.succeed, self._child
+        if succeed is None or old is None or self.phase is not Phase.READY or self._handover:
+            raise StartError(f"{self.spec.name} can't give way now.")
+        coming = self._started(succeed(self._generation + 1))
+        self._handover = asyncio.create_task(self._hand_over(old, coming, seconds))
+        try:
+            await asyncio.wait([self._handover])
+            if self._handover.cancelled():
+                raise StartError(f"{self.spec.name} was stopped.")
+            self._handover.result()
+        finally:
+            self._handover.cancel()
+            self._handover = None
+        await self.wait_ready(seconds)
+
+    async def _hand_over(self, old: Child, coming: Awaitable[Child], seconds: float) -> None:
+        self._log_start = size(self.spec.log)
+        self._successor = new = await coming
+        await self._stop_keeping()
+        ended: Mapping[Child, int | None] = {}
+        try:
+            ended = await first_to_end([old, new], seconds)
+        finally:
+            taken = old in ended and new not in ended
+            if not taken:
+                new.kill_group()
+                await new.wait()
+            self._replace(old, new if taken else None, ended)
+        if not taken:
+            words = last_words(self.log_lines(20))
+            if old not in ended and not await self.spec.ready():
+                # It gave away already what it listened on: started anew, it has that again.
+                old.kill_group()
+            raise StartError(f"The next {self.spec.name} didn't take over: {words}")
+
+    def _replace(self, old: Child, new: Child | None, ended: Mapping[Child, int | None]) -> None:
+        """After an attempt to hand over: look after whoever runs now."""
+        self._successor = None
+        if new is not None:
+            self._generation += 1
+            self.started_at = time.monotonic()
+            self.phase = Phase.STARTING
+        self._child = new or (None if old in ended else old)
+        self.exit_code = ended.get(old, self.exit_code)
+        self.watcher.changed()
+        self._keeper = asyncio.create_task(self._keep(), name=f"keep {self.spec.name}")
+
+    async def _stop_keeping(self) -> None:
         keeper, self._keeper = self._keeper, None
         if keeper is not None:
             keeper.cancel()
             with suppress(asyncio.CancelledError):
                 await keeper
-        if self._child is not None:
-            await self._end(self._child)
-        await self._become(Phase.STOPPED)
 
     def kill(self) -> None:
         """End the child and its group at once."""
-        if self._child is not None:
-            self._child.kill_group()
+        for child in filter(None, (self._child, self._successor)):
+            child.kill_group()
 
     async def _end(self, child: Child) -> None:
         child.signal(self.spec.stop_signal)
@@ -170,15 +233,18 @@ class Process:
 
     async def _launch(self) -> None:
         self._log_start = size(self.spec.log)
-        try:
-            self._child = await self.spec.launch()
-        except OSError as error:
-            raise StartError(
-                f"{self.spec.name} can't be started: {error.filename}: {error.strerror}."
-            ) from error
+        self._generation = 0
+        self._child = await self._started(self.spec.launch())
         self.started_at = time.monotonic()
         self.phase = Phase.STARTING
         self.watcher.changed()
+
+    async def _started(self, work: Awaitable[Child]) -> Child:
+        try:
+            return await work
+        except OSError as error:
+            why = f"{error.filename}: {error.strerror}"
+            raise StartError(f"{self.spec.name} can't be started: {why}.") from error
 
     def _buried(self) -> None:
         self._child = None

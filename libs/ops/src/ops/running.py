@@ -88,6 +88,7 @@ class Platform:
             self._named([plane.NAME]),
             self._named([database.NAME]),
         )
+        edge.forget(self.layout)
         # A start that was interrupted may have left a server that nobody knows yet.
         await database.in_thread(self.server.stop)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ops import stale
 from ops.errors import OpsError
-from ops.process import Process, RestartPolicy, Spec, Watcher
+from ops.process import Phase, Process, RestartPolicy, Spec, Watcher
 from ops.state import StateFolder
 from ops.tasks import together
 
@@ -52,10 +52,17 @@ class Supervisor:
             await self.find(name).stop()
 
     async def restart_one(self, name: str) -> None:
-        """Stop a process, start it again and return once it is ready."""
+        """Stop a process, start it again and return once it is ready.
+
+        One that can have a successor gives way to it instead, and nobody is refused meanwhile.
+        """
         async with self._lock_of(name):
-            await self.find(name).stop()
-            await self.find(name).come_up(PATIENCE)
+            process = self.find(name)
+            if process.spec.succeed is not None and process.phase is Phase.READY:
+                await process.give_way(PATIENCE)
+            else:
+                await process.stop()
+                await process.come_up(PATIENCE)
 
     def find(self, name: str) -> Process:
         """The process called `name`; OpsError when there is none."""
