@@ -1,9 +1,11 @@
 import asyncio
+import time
 from pathlib import Path
 
 import httpx
 import orjson
 import pytest
+from prometheus_client import REGISTRY
 
 from chassis import keys
 from chassis.keys import KeysUnavailable, RemoteKeys, parse_jwks
@@ -41,6 +43,27 @@ async def test_keys_are_read_and_kept_on_disk(tmp_path: Path) -> None:
     await restarted.start()
     await restarted.stop()
     assert restarted.get("a") is not None
+
+
+async def test_when_keys_were_confirmed_is_told_and_a_copy_on_disk_confirms_nothing(
+    tmp_path: Path,
+) -> None:
+    def confirmed() -> float | None:
+        return REGISTRY.get_sample_value(
+            "keys_confirmed_timestamp_seconds", {"issuer": keys.ISSUER}
+        )
+
+    began = time.time()
+    published = Published(Issuer("a"))
+    for is_up in (True, False):
+        if not is_up:
+            published.issuers = None
+        source = remote(published, tmp_path / "jwks.json")
+        await source.start()
+        await source.stop()
+        found = confirmed()
+        assert found is not None
+        assert (found >= began) is is_up
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"keys": 1}', b'{"keys": [{"kid": 1}]}'])

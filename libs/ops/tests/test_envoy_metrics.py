@@ -79,7 +79,7 @@ async def test_requests_failures_and_times_are_those_of_each_colour(tmp_path: Pa
 async def test_what_the_mesh_sends_again_counts_once(tmp_path: Path) -> None:
     async with colours(tmp_path, green=100) as running, watching(running.socket) as metrics:
         await whole(metrics, 0)
-        running.crash(GREEN)
+        await running.apps[GREEN].crash()
         await running.send(5, method="GET")
         await running.send(5, method="POST")
         found = await whole(metrics, 10)
@@ -99,7 +99,7 @@ async def test_a_crash_failures_and_300_ms_are_found(tmp_path: Path) -> None:
         async with watching(running.socket) as metrics:
             await whole(metrics, 0)
             assert "More failures than before" in await bad(metrics, running)
-        running.crash(GREEN)
+        await running.apps[GREEN].crash()
         async with watching(running.socket) as metrics:
             await whole(metrics, 0)
             assert "burst of failures" in await bad(metrics, running)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from prometheus_client import Gauge
 from pydantic import BaseModel
 
 from chassis.errors import Unavailable
@@ -23,6 +24,11 @@ logger = logging.getLogger(__name__)
 REFRESH_SECONDS = 60.0
 FORCED_REFRESH_SECONDS = 30.0
 FIRST_RETRY_SECONDS = 1.0
+
+ISSUER = "auth-service"
+CONFIRMED = Gauge(
+    "keys_confirmed_timestamp_seconds", "When an issuer last told its keys; 0 is never", ["issuer"]
+)
 
 
 class KeysUnavailable(Unavailable):
@@ -76,6 +82,7 @@ class RemoteKeys:
 
     async def start(self) -> None:
         """Load the copy, ask auth-service once, and keep asking in the background."""
+        CONFIRMED.labels(ISSUER).set(0)
         self._load_copy()
         await self._look()
         self._task = asyncio.create_task(self._keep_fresh(), name="jwks-refresh")
@@ -115,6 +122,7 @@ class RemoteKeys:
             return
         if keys:
             self._take(keys)
+            CONFIRMED.labels(ISSUER).set_to_current_time()
             await asyncio.to_thread(self._save_copy, answer.content)
 
     def _take(self, keys: dict[str, Key]) -> None:
