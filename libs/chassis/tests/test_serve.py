@@ -169,3 +169,16 @@ async def test_postgres_may_stop_and_come_back(postgres_server: EmbeddedPostgres
         assert (await client.get(f"{service.url}/database")).json() == {"answer": 42}
         service.process.send_signal(signal.SIGTERM)
         assert await ended(service) == (0, "")
+
+
+async def test_a_user_that_the_database_refuses_is_one_sentence(database: TestDatabase) -> None:
+    wrong = make_url(database.url).set(username="nobody")
+    async with running("api", wrong.render_as_string(hide_password=False)) as service:
+        status, said = await ended(service)
+    assert status == 78
+    assert said == "The database refuses the user or the password of UBERTRUCK_DATABASE_URL.\n"
+
+
+async def test_a_migrator_without_a_database_is_one_sentence() -> None:
+    async with running("migrate", "postgresql+asyncpg://a:b@127.0.0.1:1/c") as service:
+        assert await ended(service) == (1, "The database can't be reached.\n")

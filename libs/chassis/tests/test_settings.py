@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from chassis.migrations import url_from_environment
+from chassis.serve import settings_sentence
 from chassis.settings import SECRETS_DIR, ServiceSettings
 
 URL = "UBERTRUCK_DATABASE_URL"
@@ -41,3 +43,23 @@ def test_without_a_folder_there_is_only_the_environment(monkeypatch: pytest.Monk
     monkeypatch.delenv(SECRETS_DIR, raising=False)
     monkeypatch.setenv(URL, "postgresql+asyncpg://environment/x")
     assert read().database_url.get_secret_value() == "postgresql+asyncpg://environment/x"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "",
+        "key",
+        "postgresql://a:key@b/c",
+        "postgresql+asyncpg://a:key@b:x/c",
+        "mysql+aiomysql://a:key@b/c",
+        "postgresql+asyncpg://a:key@b",
+    ],
+)
+def test_what_is_no_address_of_a_database_is_refused_unseen(
+    wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(URL, wrong)
+    with pytest.raises(ValidationError, match="it is no address like") as refusal:
+        read()
+    assert "key" not in settings_sentence(refusal.value)

@@ -1,4 +1,4 @@
-"""A service's process: `python -m <package> api | worker | openapi`.
+"""A service's process: `python -m <package> api | worker | migrate | openapi`.
 
 SIGTERM drains: readiness goes first, then requests in flight finish, then the process ends with
 status 0. A process that can't start says why in one sentence and ends with status 1; one whose
@@ -27,6 +27,7 @@ from starlette.types import ASGIApp
 
 from chassis.buses import BusNotConfigured
 from chassis.db import Database, DatabaseUnavailable
+from chassis.db_refusals import DatabaseRefusal, raise_refusal
 from chassis.events import Handler
 from chassis.health import Readiness, health_app
 from chassis.logs import configure_logging
@@ -63,6 +64,11 @@ class Service:
     code_revision: int
     handlers: Mapping[str, Handler] | None = None
 
+    @property
+    def database(self) -> str:
+        """What its database and its migrations are called."""
+        return self.name.removesuffix("-service")
+
 
 class _Server(uvicorn.Server):
     """uvicorn without signal handling: we decide when it ends."""
@@ -83,11 +89,13 @@ class _Server(uvicorn.Server):
 def main(service: Service, arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one of the service's processes and exit."""
     parser = argparse.ArgumentParser(prog=f"python -m {service.name}")
-    parser.add_argument("process", choices=["api", "worker", "openapi"])
+    parser.add_argument("process", choices=["api", "worker", "migrate", "openapi"])
     chosen = parser.parse_args(arguments)
     try:
         if chosen.process == "openapi":
             print_openapi(service)
+        elif chosen.process == "migrate":
+            _migrate(service)
         else:
             settings = service.settings()
             configure_logging(settings, service=service.name)
@@ -96,7 +104,7 @@ def main(service: Service, arguments: Sequence[str] | None = None) -> NoReturn:
                 runner.run(run(service, settings))
     except ValidationError as error:
         fail(settings_sentence(error), EXIT_POINTLESS)
-    except (SchemaError, BusNotConfigured) as error:
+    except (SchemaError, BusNotConfigured, DatabaseRefusal) as error:
         fail(str(error), EXIT_POINTLESS)
     except CannotStart as error:
         fail(str(error), EXIT_FAILED)
@@ -117,6 +125,19 @@ def print_openapi(service: Service) -> None:
     database = Database.connect(settings.database_url.get_secret_value(), name=service.name)
     document = service.app(settings, database).openapi()
     sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+def _migrate(service: Service) -> None:
+    # With alembic, which no other process should carry.
+    from chassis.migrate import CannotMigrate, migrate
+
+    # A migrator is given an address and nothing else that the service wants.
+    settings = ServiceSettings.model_validate({})
+    configure_logging(settings, service=service.name)
+    try:
+        asyncio.run(migrate(settings, service.database, service.code_revision))
+    except CannotMigrate as error:
+        raise CannotStart(str(error)) from error
 
 
 async def _run_api(service: Service, settings: ServiceSettings) -> None:
@@ -197,7 +218,8 @@ async def _await_database(service: Service, database: Database, stop: asyncio.Ev
     while not stop.is_set():
         try:
             await check_serves(database, service.code_revision)
-        except DatabaseUnavailable:
+        except DatabaseUnavailable as error:
+            raise_refusal(error)
             if not said:
                 logger.warning("waiting for the database")
                 said = True

@@ -7,20 +7,35 @@ like its variable in small letters: a file is seen by one process, an environmen
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
     SettingsConfigDict,
 )
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 Environment = Literal["dev", "staging", "production"]
 Colour = Literal["blue", "green"]
 
 SECRETS_DIR = "UBERTRUCK_SECRETS_DIR"
+
+
+def _address_of_database(secret: SecretStr) -> SecretStr:
+    try:
+        url = make_url(secret.get_secret_value())
+    except (ArgumentError, ValueError):
+        url = None
+    if url is None or url.drivername != "postgresql+asyncpg" or not url.database:
+        raise ValueError("it is no address like postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE")
+    return secret
+
+
+DatabaseAddress = Annotated[SecretStr, AfterValidator(_address_of_database)]
 
 
 class ServiceSettings(BaseSettings):
@@ -30,7 +45,7 @@ class ServiceSettings(BaseSettings):
 
     environment: Environment = "dev"
     colour: Colour = Field(default="blue", description="Which slot of a release this process is of")
-    database_url: SecretStr = Field(description="postgresql+asyncpg://… of the runtime role")
+    database_url: DatabaseAddress = Field(description="postgresql+asyncpg://… of the runtime role")
     database_pool_size: int = Field(default=5, ge=1, le=50)
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
@@ -46,7 +61,7 @@ class ServiceSettings(BaseSettings):
     client_id: str = Field(default="", description="This service's own client at auth-service")
     client_secret_file: Path | None = None
     bus: Literal["postgres", "aws"] = "postgres"
-    bus_url: SecretStr | None = Field(
+    bus_url: DatabaseAddress | None = Field(
         default=None, description="postgresql+asyncpg://… of the bus's runtime role; for workers"
     )
     bus_topic_arn: str | None = Field(
