@@ -11,7 +11,7 @@ def cluster(upstream: Upstream) -> Json:
     return {
         "name": upstream.name,
         "connect_timeout": duration(upstream.connect_timeout),
-        **_discovery(upstream.endpoints),
+        **discovery(upstream.endpoints),
         "load_assignment": {
             "cluster_name": upstream.name,
             "endpoints": [{"lb_endpoints": [_endpoint(one) for one in upstream.endpoints]}],
@@ -30,15 +30,18 @@ def cluster(upstream: Upstream) -> Json:
     }
 
 
-def _discovery(endpoints: tuple[Endpoint, ...]) -> Json:
+def discovery(endpoints: tuple[Endpoint, ...]) -> Json:
+    """How Envoy finds these endpoints: by address, or by asking for a name again and again."""
     if all(endpoint.is_address for endpoint in endpoints):
         return {"type": "STATIC"}
     return {
         "cluster_type": extension(
             "envoy.cluster.dns",
             "extensions.clusters.dns.v3.DnsCluster",
+            # Whatever the answer's own time: Docker says ten minutes, and gives the address of a
+            # container that went to the next one.
             dns_refresh_rate="5s",
-            respect_dns_ttl=True,
+            respect_dns_ttl=False,
             dns_lookup_family="V4_PREFERRED",
         )
     }

@@ -2,6 +2,7 @@
 
 from mesh.appmesh.nodes import Listener
 from mesh.appmesh.rules import listener_seconds
+from mesh.clusters import discovery
 from mesh.dataplane.hops import ATTEMPTS, CONNECT, UNBOUNDED, breakers, http_options, listener
 from mesh.dataplane.stats import FIRST_ATTEMPTS
 from mesh.description import Description, Endpoint, Name
@@ -62,7 +63,7 @@ def ingress_cluster(instance: Instance, described: Listener) -> Json:
     at = socket_address(instance.application.host, instance.application.port)
     return {
         "name": instance.cluster,
-        "type": "STATIC",
+        **discovery((instance.application,)),
         "connect_timeout": CONNECT,
         "load_assignment": {
             "cluster_name": instance.cluster,
