@@ -1,6 +1,7 @@
 """Requests to a running platform from the command line, with problems turned into sentences."""
 
-from collections.abc import Generator, Mapping
+import time
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import cast
 
@@ -9,6 +10,9 @@ import httpx
 from ops.errors import OpsError
 
 TIMEOUT = 20.0
+# What says that somebody on the way, or at its end, is away for a moment.
+AWAY = (502, 503, 504)
+PAUSE = 0.25
 
 
 @contextmanager
@@ -43,3 +47,22 @@ def accepted(response: httpx.Response, what: str) -> Mapping[str, object]:
     reasons = [str(content[name]) for name in ("title", "detail") if content.get(name)]
     said = ": ".join(reasons) or "no reason given"
     raise OpsError(f"{what} was answered {response.status_code}: {said}")
+
+
+def patiently(send: Callable[[], httpx.Response], *, seconds: float) -> tuple[httpx.Response, bool]:
+    """The answer to what may be sent twice, and whether it was sent twice.
+
+    Whoever isn't there is asked again for `seconds`; then the last word counts.
+    """
+    deadline = time.monotonic() + seconds
+    repeated = False
+    while True:
+        try:
+            response = send()
+            if response.status_code not in AWAY or time.monotonic() >= deadline:
+                return response, repeated
+        except httpx.TransportError:
+            if time.monotonic() >= deadline:
+                raise
+        repeated = True
+        time.sleep(PAUSE)

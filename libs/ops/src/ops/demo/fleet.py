@@ -23,8 +23,8 @@ def _register(people: People, alias: str, number: int, load_mt: float) -> TruckF
     truck = people.post(alias, "/v1/trucks", _truck(load_mt))
     for kind in DocumentKind:
         paper = {"number": f"DEMO-{_digits(8)}", "expires_on": good_until}
-        place = f"/v1/trucks/{truck['truck_id']}/documents/{kind}"
-        truck = people.put(alias, place, paper, seen=truck["version"])
+        own = f"/v1/trucks/{truck['truck_id']}"
+        truck = people.put(alias, f"{own}/documents/{kind}", paper, of=own, seen=truck["version"])
     driver = people.post(
         alias,
         "/v1/drivers",

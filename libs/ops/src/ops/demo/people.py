@@ -12,6 +12,10 @@ from ops.people import Person, find
 
 Tokens = Callable[[Person], str]
 
+# A process that was killed is back by then.
+PATIENCE = 60.0
+STALE = 412
+
 
 class People:
     """Whoever has a part in the demo. `tokens` logs them in, once each."""
@@ -34,28 +38,44 @@ class People:
         headers = {"idempotency-key": str(uuid4())}
         return self._ask(alias, "POST", path, json=body, headers=headers).json()
 
-    def put(self, alias: str, path: str, body: object, *, seen: int) -> Mapping[str, Any]:
-        """The answer to something kept, on the version that was seen; OpsError when refused."""
+    def put(self, alias: str, path: str, body: object, *, of: str, seen: int) -> Mapping[str, Any]:
+        """What is at `of` with something kept for it, on the version that was seen.
+
+        OpsError when it is refused. Only we change it: one that comes too late, after it was sent
+        before, is found there.
+        """
         headers = {"if-match": f'"{seen}"'}
-        return self._ask(alias, "PUT", path, json=body, headers=headers).json()
+        response, repeated = self._send(alias, "PUT", path, json=body, headers=headers)
+        if repeated and response.status_code == STALE:
+            return self.get(alias, of)
+        return api.accepted(response, f"PUT {path}")
 
     def _ask(self, alias: str, method: str, path: str, **request: Any) -> httpx.Response:
+        response, _ = self._send(alias, method, path, **request)
+        api.accepted(response, f"{method} {path}")
+        return response
+
+    def _send(
+        self, alias: str, method: str, path: str, **request: Any
+    ) -> tuple[httpx.Response, bool]:
         if alias not in self._held:
             self._held[alias] = self._tokens(find(alias))
         headers = {
             "authorization": f"Bearer {self._held[alias]}",
             **cast("dict[str, str]", request.pop("headers", {})),
         }
-        response = self._client.request(method, path, headers=headers, **request)
-        api.accepted(response, f"{method} {path}")
-        return response
+        return api.patiently(
+            lambda: self._client.request(method, path, headers=headers, **request),
+            seconds=PATIENCE,
+        )
 
 
 def log_in(client: httpx.Client, person: Person) -> str:
     """A token by password alone, of a platform whose second factors we don't know."""
     body = {"username": person.username, "password": person.password}
     what = f"Logging in as {person.username}"
-    answer = api.accepted(client.post("/auth/login", json=body), what)
+    response, _ = api.patiently(lambda: client.post("/auth/login", json=body), seconds=PATIENCE)
+    answer = api.accepted(response, what)
     if "access_token" not in answer:
         raise OpsError(f"{what} brought no token: is {client.base_url} a platform of Ubertruck?")
     return str(answer["access_token"])

@@ -33,6 +33,8 @@ def demo(folder: StateFolder, url: str | None, *, plain: bool) -> int:
     facts = Facts()
     try:
         with api.client(url or url_of(folder)) as client, _stage(facts, plain=plain) as stage:
+            # Whoever isn't there at all is told so at once, and not waited for.
+            client.get("/")
             _story(folder, url, client, stage, facts).run()
     except KeyboardInterrupt:
         where = f" at booking {facts.booking_id}" if facts.booking_id else ""

@@ -29,13 +29,9 @@ class StandIns:
 
     def reserve(self, *, booking_id: str, tenant_id: str, paise: int) -> None:
         """Payment has set the price of a booking aside."""
-        told = PaymentReserved(
-            booking_id=UUID(booking_id),
-            tenant_id=UUID(tenant_id),
-            amount=Money(amount=paise),
-            reserved_at=datetime.now(UTC),
+        self._publish(
+            [reserved(booking_id=UUID(booking_id), tenant_id=UUID(tenant_id), paise=paise)]
         )
-        self._publish([_event("/payment", PAYMENT_RESERVED, str(new_id()), 1, told)])
 
     def sample(self, positions: Sequence[TruckPositionSampled]) -> None:
         """Tracking knows where trucks are."""
@@ -55,6 +51,17 @@ class StandIns:
     async def _send(self, events: Sequence[CloudEvent]) -> None:
         async with PostgresBus.connect(self._url, name="demo") as bus:
             await bus.publish(events)
+
+
+def reserved(*, booking_id: UUID, tenant_id: UUID, paise: int) -> CloudEvent:
+    """What payment tells when it has set the price of a booking aside."""
+    told = PaymentReserved(
+        booking_id=booking_id,
+        tenant_id=tenant_id,
+        amount=Money(amount=paise),
+        reserved_at=datetime.now(UTC),
+    )
+    return _event("/payment", PAYMENT_RESERVED, str(new_id()), 1, told)
 
 
 def _event(source: str, type: str, subject: str, version: int, data: BaseModel) -> CloudEvent:
