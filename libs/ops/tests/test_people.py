@@ -19,6 +19,10 @@ def layout_in(folder: StateFolder) -> Layout:
     return Layout.of(folder, {})
 
 
+def content_in(folder: StateFolder) -> object:
+    return seeds.content(folder, layout_in(folder).credentials.client_secret_files)
+
+
 def test_everybody_may_hold_their_roles_and_has_a_good_password() -> None:
     for person in everybody():
         assert set(person.roles) <= set(roles_of(person.company.kind))
@@ -38,7 +42,7 @@ def test_everybody_has_a_name_and_a_password_of_their_own() -> None:
 def test_auth_service_can_read_the_seed(tmp_path: Path) -> None:
     folder = folder_in(tmp_path)
     file = tmp_path / "seed.json"
-    file.write_text(json.dumps(seeds.content(layout_in(folder))))
+    file.write_text(json.dumps(content_in(folder)))
     seed = read_seed(file)
     assert {tenant.name for tenant in seed.tenants} == {p.company.name for p in everybody()}
     protected = {user.username for user in seed.users if user.totp_secret is not None}
@@ -48,8 +52,8 @@ def test_auth_service_can_read_the_seed(tmp_path: Path) -> None:
 
 def test_secrets_stay_the_same_and_are_private(tmp_path: Path) -> None:
     folder = folder_in(tmp_path)
-    first = seeds.content(layout_in(folder))
-    assert seeds.content(layout_in(folder)) == first
+    first = content_in(folder)
+    assert content_in(folder) == first
     for file in folder.secrets.iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 

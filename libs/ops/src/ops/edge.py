@@ -78,10 +78,32 @@ def describe(layout: Layout, *, by_mesh: bool = True) -> Edge:
 
     It calls them by the mesh, as it does in a cluster, or directly.
     """
-    return Edge(
+    return gateway(
         listen=Listen(host=LOOPBACK, port=layout.ports[NAME]),
         admin=_admin(layout.folder),
         upstreams=tuple(_upstream(layout, service, by_mesh=by_mesh) for service in SERVICES),
+        checks=_folder(layout.folder, "tokens") / "checks.json",
+    )
+
+
+def gateway(
+    *,
+    listen: Listen,
+    admin: Admin | None,
+    upstreams: tuple[Upstream, ...],
+    checks: Path | None = None,
+    probes: Listen | None = None,
+) -> Edge:
+    """The gateway as it is everywhere outside of a cluster; an upstream is called like its service.
+
+    `checks` is where a copy of the keys is kept, for when auth-service is away.
+    """
+    [issuer] = [upstream for upstream in upstreams if upstream.name == AUTH.name]
+    return Edge(
+        listen=listen,
+        admin=admin,
+        probes=probes,
+        upstreams=upstreams,
         routes=(*api_routes(), *(_openapi_route(service) for service in SERVICES)),
         strip_headers=(COLOUR_HEADER,),
         documents=docs_documents(
@@ -93,8 +115,8 @@ def describe(layout: Layout, *, by_mesh: bool = True) -> Edge:
             audience=AUDIENCE,
             upstream=AUTH.name,
             jwks_path=KEYS_PATH,
-            authority=AUTH.authority if by_mesh else None,
-            file=_folder(layout.folder, "tokens") / "checks.json",
+            authority=issuer.authority,
+            file=checks,
         ),
     )
 

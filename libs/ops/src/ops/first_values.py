@@ -9,8 +9,9 @@ import httpx
 
 from ops import api
 from ops.people import find
-from ops.services import AUTH, CONFIG, ENVIRONMENT, Layout
+from ops.services import ENVIRONMENT
 from ops.sessions import Sessions
+from ops.state import StateFolder
 
 PATHS = ("pricing", "cancellation", "trips")
 TICKET = "CHG-00000001"
@@ -20,17 +21,17 @@ PATIENCE = 20.0
 PAUSE = 0.2
 
 
-def put_unless_there(layout: Layout) -> None:
+def put_unless_there(folder: StateFolder, *, auth_url: str, config_url: str) -> None:
     """Put the examples where nothing is; OpsError when they are refused.
 
     It asks the services themselves, so that values are there before anybody can ask for one.
     """
-    sessions = Sessions(layout.folder, layout.api_url(AUTH))
+    sessions = Sessions(folder, auth_url)
     headers = {
         "authorization": f"Bearer {sessions.access_token(find('operator'))}",
         "if-none-match": "*",
     }
-    with api.client(layout.api_url(CONFIG)) as client:
+    with api.client(config_url) as client:
         for path in PATHS:
             text = files("config_service").joinpath(f"seeds/booking-{path}.json").read_text()
             body = {"data": json.loads(text), "change_ticket": TICKET}

@@ -126,7 +126,12 @@ class Platform:
 
     async def _put_prices(self) -> None:
         with self.screen.step("Putting in the first prices"):
-            await asyncio.to_thread(first_values.put_unless_there, self.layout)
+            await asyncio.to_thread(
+                first_values.put_unless_there,
+                self.folder,
+                auth_url=self.layout.api_url(AUTH),
+                config_url=self.layout.api_url(CONFIG),
+            )
 
     async def _start_edge(self) -> None:
         with self.screen.step("Starting the edge"):
