@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from charts.releases import HELM, SERVICES
 from chassis.settings import ServiceSettings
 from ops.compose import layout
 from ops.compose.secrets import volumes
+from ops.releases import HELM, SERVICES
 from ops.services import SERVICES as DESCRIBED
 from ops.state import StateFolder
 

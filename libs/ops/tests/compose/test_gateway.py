@@ -1,12 +1,13 @@
 """The Envoys of docker-compose.yml do what those of `ubertruck up` do."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mesh.dataplane.plane import Plane, write_plane
+from mesh.dataplane.plane import write_plane
 from mesh.edge import edge_config
 from mesh.envoy import validate_config
 from ops import edge, plane
@@ -74,7 +75,7 @@ def test_the_mesh_has_the_routes_pools_and_ejections_of_the_laptops(
     here.mkdir()
     validate_config(read(gateway.write_mesh(here, MANIFESTS)))
     described = plane.plane_of(laptop, MANIFESTS)
-    write_plane(Plane(**{**vars(described), "folder": there}))
+    write_plane(replace(described, folder=there))
     routes = [sorted((folder / "routes").iterdir()) for folder in (here, there)]
     assert [file.name for file in routes[0]] == [file.name for file in routes[1]]
     assert [read(file) for file in routes[0]] == [read(file) for file in routes[1]]

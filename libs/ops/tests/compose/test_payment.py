@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from pydantic import JsonValue
 
 from chassis.events import CloudEvent
 from chassis.ids import new_id
@@ -27,9 +28,13 @@ async def bus(test_server: TestServer) -> AsyncIterator[PostgresBus]:
             yield connected
 
 
-def requested(booking_id: UUID, tenant_id: UUID, **more: object) -> CloudEvent:
-    place = {"lat": 23.7957, "lng": 86.4304, "address": "Jharia coalfield, Dhanbad"}
-    data = {
+def requested(booking_id: UUID, tenant_id: UUID, **more: JsonValue) -> CloudEvent:
+    place: dict[str, JsonValue] = {
+        "lat": 23.7957,
+        "lng": 86.4304,
+        "address": "Jharia coalfield, Dhanbad",
+    }
+    data: dict[str, JsonValue] = {
         "booking_id": str(booking_id),
         "tenant_id": str(tenant_id),
         "shipper_id": str(new_id()),
