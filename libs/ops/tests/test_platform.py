@@ -27,6 +27,7 @@ from ops.state import StateFolder
 
 from .driver import UBERTRUCK, Driver
 from .support import eventually
+from .wellness import it_would_pass_its_own_validation
 
 TRANSPORT = {
     "pickup_location": {"lat": 21.2514, "lng": 81.6296, "address": "Siltara Yard 4, Raipur"},
@@ -327,6 +328,7 @@ async def test_a_platform_from_its_first_start_to_its_end(driver: Driver, tmp_pa
     a_shipper_books_and_cancels(driver)
     await its_events_are_published(driver)
     services_call_each_other_by_the_mesh(driver)
+    await it_would_pass_its_own_validation(driver)
     await weights_are_set_while_it_runs(driver)
     each_demo_user_gets_a_token(driver)
     the_demo_can_be_pasted(driver)

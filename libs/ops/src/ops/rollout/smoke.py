@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import httpx
+
 
 @dataclass(frozen=True, slots=True)
 class Probe:
@@ -35,3 +37,17 @@ SMOKE = {
 def probes_of(service: str) -> tuple[Probe, ...]:
     """What a service is asked; those that nobody wrote any for, what all of them answer."""
     return (_OPENAPI, _NOTHING, *SMOKE.get(service, ()))
+
+
+async def what_is_wrong(client: httpx.AsyncClient, probe: Probe) -> str | None:
+    """Ask, and say what is wrong with the answer, if anything is."""
+    request = f"{probe.method} {probe.path}"
+    try:
+        answer = await client.request(probe.method, probe.path)
+    except httpx.HTTPError as error:
+        return f"{request} failed ({type(error).__name__})"
+    if answer.status_code != probe.status:
+        return f"{request} answered {answer.status_code} instead of {probe.status}"
+    if probe.holds not in answer.text:
+        return f"{request} answered without {probe.holds}"
+    return None

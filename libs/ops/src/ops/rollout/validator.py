@@ -20,7 +20,7 @@ from ops.edge import COLOUR_HEADER
 from ops.rollout.dependencies import unconfirmed
 from ops.rollout.latency import quantile_bound
 from ops.rollout.ports import Colour, Metrics, Site, Window
-from ops.rollout.smoke import Probe, probes_of
+from ops.rollout.smoke import Probe, probes_of, what_is_wrong
 
 AT_ONCE = 4
 TIMEOUT = 10.0
@@ -125,7 +125,7 @@ class Validator:
 
             async def one(probe: Probe) -> str | None:
                 async with gate:
-                    return await _wrong(client, probe)
+                    return await what_is_wrong(client, probe)
 
             found = await asyncio.gather(*(one(probe) for probe in probes))
         wrong = [words for words in found if words]
@@ -155,19 +155,6 @@ class Validator:
             if counted >= self.required.requests or time.monotonic() >= deadline:
                 return window
             await asyncio.sleep(PAUSE)
-
-
-async def _wrong(client: httpx.AsyncClient, probe: Probe) -> str | None:
-    request = f"{probe.method} {probe.path}"
-    try:
-        answer = await client.request(probe.method, probe.path)
-    except httpx.HTTPError as error:
-        return f"{request} failed ({type(error).__name__})"
-    if answer.status_code != probe.status:
-        return f"{request} answered {answer.status_code} instead of {probe.status}"
-    if probe.holds not in answer.text:
-        return f"{request} answered without {probe.holds}"
-    return None
 
 
 def _unconfirmed(answer: HealthAnswer) -> list[str]:
