@@ -40,7 +40,7 @@ class Fake:
         self.asked.append(query)
         if request.url.path == "/api/v1/query":
             latest = self.now - self.age
-            return self._result([{"metric": {}, "value": [self.now, f"{latest}"]}])
+            return self._result([{"value": [self.now, f"{latest}"]}])
         assert request.url.path == "/api/v1/query_range"
         times = range(int(params["start"]), int(params["end"]) + 1, int(params["step"]))
         if ", le)" in query:

@@ -23,4 +23,4 @@ async def it_would_pass_its_own_validation(driver: Driver) -> None:
             metrics = await client.get(f"http://127.0.0.1:{port}/metrics")
         assert unconfirmed(metrics.text, datetime.now(UTC)) == []
         # auth-service knows its keys by itself, and depends on nobody.
-        assert ("confirmed_timestamp" in metrics.text) == (service.name != "auth")
+        assert ("_confirmed_timestamp_seconds{" in metrics.text) == (service.name != "auth")

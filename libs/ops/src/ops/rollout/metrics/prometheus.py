@@ -77,7 +77,7 @@ APPS = Series(
 
 
 class _Found(BaseModel):
-    metric: Mapping[str, str]
+    metric: Mapping[str, str] = {}
     values: Sequence[tuple[float, str]] = ()
     value: tuple[float, str] | None = None
 
