@@ -1,5 +1,7 @@
 """The pipeline's script: what it takes, and what it makes of that."""
 
+import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -61,6 +63,14 @@ def test_wrong_arguments_are_one_line(deploy: Deploy, arguments: list[str], word
     assert done.stderr.startswith(f"{NAME}: ")
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_the_pipeline_calls_it_as_it_is(deploy: Deploy) -> None:
+    workflow = (ROOT / ".github" / "workflows" / "deploy.yml").read_text()
+    calls = re.findall(rf"scripts/{NAME} (.*)", workflow)
+    assert len(calls) == 2
+    for call in calls:
+        assert deploy(*shlex.split(call.replace("$VERSION", COMMIT))).returncode == 7
 
 
 def test_it_explains_itself(deploy: Deploy) -> None:
