@@ -53,7 +53,7 @@ class Clock:
 def cheap_settings(master_key_file: Path, **changes: Any) -> AuthSettings:
     return AuthSettings.model_validate(
         {
-            "database_url": "postgresql://unused",
+            "database_url": "postgresql+asyncpg://nobody@127.0.0.1/unused",
             "master_key_file": master_key_file,
             "argon2_memory_kib": 8,
             "argon2_rounds": 1,

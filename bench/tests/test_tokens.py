@@ -6,7 +6,11 @@ from chassis.testing.issuer import AUDIENCE, ISSUER, Issuer
 from chassis.tokens import Signer, TokenVerifier
 
 SETTINGS = AuthSettings.model_validate(
-    {"database_url": "unused", "token_issuer": ISSUER, "token_audience": AUDIENCE}
+    {
+        "database_url": "postgresql+asyncpg://nobody@127.0.0.1/unused",
+        "token_issuer": ISSUER,
+        "token_audience": AUDIENCE,
+    }
 )
 
 

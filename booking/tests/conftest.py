@@ -41,7 +41,9 @@ def source() -> FakeSource:
 def new_client(issuer: Issuer, source: FakeSource) -> NewClient:
     @asynccontextmanager
     async def enter(database: Database) -> AsyncGenerator[httpx.AsyncClient]:
-        settings = BookingSettings.model_validate({"database_url": "postgresql://unused"})
+        settings = BookingSettings.model_validate(
+            {"database_url": "postgresql+asyncpg://nobody@127.0.0.1/unused"}
+        )
         app = create_app(settings, database, source=source, keys=issuer)
         async with client_for(app) as client:
             yield client

@@ -53,7 +53,7 @@ FLEET_PATHS = frozenset(
 
 def settings(state_dir: Path) -> BookingSettings:
     return BookingSettings.model_validate(
-        {"database_url": "postgresql://unused", "state_dir": state_dir}
+        {"database_url": "postgresql+asyncpg://nobody@127.0.0.1/unused", "state_dir": state_dir}
     )
 
 
@@ -146,7 +146,7 @@ def test_prints_its_openapi(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_its_own_settings_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UBERTRUCK_DATABASE_URL", "postgresql://unused")
+    monkeypatch.setenv("UBERTRUCK_DATABASE_URL", "postgresql+asyncpg://nobody@127.0.0.1/unused")
     monkeypatch.setenv("UBERTRUCK_QUOTE_MINUTES", "5")
     monkeypatch.setenv("UBERTRUCK_ROAD_FACTOR", "1.25")
     monkeypatch.setenv("UBERTRUCK_PAYMENT_HOURS", "2")

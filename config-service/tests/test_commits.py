@@ -202,7 +202,9 @@ async def test_audit_is_sealed_and_a_change_is_found(
 ) -> None:
     for n in range(3):
         await author.put(DEV, {"n": n})
-    settings = ServiceSettings.model_validate({"database_url": "unused", "state_dir": tmp_path})
+    settings = ServiceSettings.model_validate(
+        {"database_url": "postgresql+asyncpg://nobody@127.0.0.1/unused", "state_dir": tmp_path}
+    )
     for job in create_jobs(settings, committing):
         await job.run()
     anchor = FileAnchor.within(tmp_path, "config")

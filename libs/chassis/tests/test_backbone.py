@@ -25,7 +25,9 @@ from .fake_bus import FakeBus
 
 
 def settings(**values: object) -> ServiceSettings:
-    return ServiceSettings.model_validate({"database_url": "postgresql://nowhere/none", **values})
+    return ServiceSettings.model_validate(
+        {"database_url": "postgresql+asyncpg://nowhere/none", **values}
+    )
 
 
 @pytest.fixture
