@@ -23,13 +23,14 @@ from chassis.logs import log_often
 logger = logging.getLogger(__name__)
 
 _PROPAGATOR = TraceContextTextMapPropagator()
-_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10, 30)
+# Upper bounds of the buckets of the duration of requests.
+BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10, 30)
 
 REQUEST_SECONDS = Histogram(
     "http_request_duration_seconds",
     "Time from a request's first byte to its answer's last",
     ["method", "route", "status"],
-    buckets=_BUCKETS,
+    buckets=BUCKETS_SECONDS,
 )
 UNHANDLED = Counter("http_unhandled_errors_total", "Requests that ended in an unforeseen error")
 
