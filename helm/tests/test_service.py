@@ -3,6 +3,11 @@
 from typing import Any
 
 import pytest
+import yaml
+
+from ops.releases import HELM
+from ops.rollout.analysis import LIMITS, QUANTILES
+from ops.rollout.plan import Policy
 
 from .manifests import Manifest, of_kind, rendered
 
@@ -105,9 +110,41 @@ def test_a_rollout_is_judged_by_what_the_processes_say() -> None:
     assert [metric["name"] for metric in template["metrics"]] == [
         "enough-requests",
         "error-rate",
-        "latency",
+        "latency-p90",
+        "latency-p99",
     ]
     for metric in template["metrics"]:
         # No answer, or no number, is a failure.
         assert metric["successCondition"].startswith("len(result) > 0 && ")
         assert (metric["failureLimit"], metric["consecutiveErrorLimit"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        ("steps", [*Policy().steps]),
+        ("keepSeconds", Policy().keep_old_seconds),
+        ("minimumRequests", LIMITS.minimum_requests),
+        ("maximumErrorRate", LIMITS.maximum_error_rate),
+        ("maximumLatencyRatio", LIMITS.maximum_latency_ratio),
+        ("minimumLatencyMs", LIMITS.minimum_latency_ms),
+    ],
+)
+def test_argo_judges_by_the_numbers_of_the_driver(value: str, number: object) -> None:
+    values = yaml.safe_load((HELM / "service" / "values.yaml").read_text())
+    assert values["rollout"][value] == number
+
+
+def test_what_argo_asks_holds_the_numbers() -> None:
+    template = of_kind(case("argo"), "AnalysisTemplate")["tracking-service"]["spec"]
+    metrics = {metric["name"]: metric for metric in template["metrics"]}
+    queries = {name: metric["provider"]["prometheus"]["query"] for name, metric in metrics.items()}
+    for quantile in QUANTILES:
+        query = queries[f"latency-p{quantile * 100:.0f}"]
+        assert f"histogram_quantile({quantile:g}," in query
+        assert f"({LIMITS.maximum_latency_ratio:g} - 1)" in query
+        assert f"{LIMITS.minimum_latency_ms:g} / 1000" in query
+    asked = metrics["error-rate"]["successCondition"]
+    assert asked.endswith(f"result[0] < {LIMITS.maximum_error_rate:g}")
+    enough = metrics["enough-requests"]["successCondition"]
+    assert enough.endswith(f"result[0] >= {LIMITS.minimum_requests}")
