@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from charts.render import ROOT
+from ops.rollout.metrics.prometheus import APPS, ISTIO, SCRAPE_SECONDS
 
 from .manifests import of_kind, parsed, rendered
 
@@ -64,3 +65,34 @@ def test_versions_are_pinned_and_the_sidecar_outlives_its_process() -> None:
             sleep = spec["containers"][0].get("lifecycle", {}).get("preStop", {}).get("sleep", {})
             assert delay > sleep.get("seconds", 0)
             assert spec["terminationGracePeriodSeconds"] >= 45
+
+
+def test_what_sidecars_count_is_read_and_tells_attempts_apart() -> None:
+    """As `ops.rollout.metrics.prometheus` asks for it."""
+    platform = rendered()["platform/ci/istio"]
+    (metrics,) = of_kind(platform, "Telemetry")["attempts"]["spec"]["metrics"]
+    assert {one["match"]["metric"] for one in metrics["overrides"]} == {
+        "REQUEST_COUNT",
+        "REQUEST_DURATION",
+    }
+    for override in metrics["overrides"]:
+        (tag,) = override["tagOverrides"]
+        assert f'{tag}=~"1|unknown|"' in ISTIO.labels
+    monitor = of_kind(platform, "PodMonitor")["sidecars"]["spec"]
+    (endpoint,) = monitor["podMetricsEndpoints"]
+    services = of_kind(rendered()["service/ci/istio"], "ServiceMonitor")["booking-service"]["spec"]
+    for interval in (endpoint["interval"], services["endpoints"][0]["interval"]):
+        assert interval == f"{SCRAPE_SECONDS:g}s"
+    policy = of_kind(platform, "NetworkPolicy")["sidecars"]["spec"]
+    assert policy["ingress"][0]["ports"] == [{"port": 15090}]
+    pods = of_kind(rendered()["service/ci/istio"], "Deployment")["booking-service-blue"]["spec"]
+    labels = pods["template"]["metadata"]["labels"]
+    assert monitor["selector"]["matchLabels"].items() <= labels.items()
+    assert policy["podSelector"]["matchLabels"].items() <= labels.items()
+
+
+def test_what_processes_say_is_labelled_as_it_is_asked_for() -> None:
+    monitor = of_kind(rendered()["service/ci/istio"], "ServiceMonitor")["booking-service"]["spec"]
+    for label in monitor["podTargetLabels"]:
+        named = re.sub(r"[^a-z]", "_", label)
+        assert (f"{named}=" in APPS.labels) == (named != "rollouts_pod_template_hash")
