@@ -26,6 +26,7 @@ from bench.subjects.databases import prepare_database
 from bench.subjects.witness import HEARD, NAME
 from chassis.provisioning import administrate, roles_of
 from contracts.booking import BOOKING_REQUESTED
+from ops.rollout.ports import Colour
 from ops.services import BOOKING, BUS, WORKER_NICENESS
 
 DATABASE = "bench_witness"
@@ -153,7 +154,7 @@ class Listener:
 @asynccontextmanager
 async def unpublished(stage: Stage) -> AsyncGenerator[None]:
     """Booking's worker stands still until the body ends; what waits by then is published after."""
-    async with stage.platform.stopped(BOOKING.worker):
+    async with stage.platform.stopped(BOOKING.worker_of(Colour.BLUE)):
         yield
     async with administrate(
         stage.platform.server.superuser_url(), database=BOOKING.name

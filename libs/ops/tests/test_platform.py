@@ -41,7 +41,7 @@ PROCESSES = {
     "edge",
     "mesh",
     *(f"{service}-blue-1" for service in ("auth", "config", "booking")),
-    *(f"{service}-worker" for service in ("auth", "config", "booking")),
+    *(f"{service}-blue-worker" for service in ("auth", "config", "booking")),
 }
 
 
@@ -141,8 +141,8 @@ async def weights_are_set_while_it_runs(driver: Driver) -> None:
     for blue, status in ((0, 503), (100, 200)):
         weights = {"booking-service-blue": blue, "booking-service-green": 100 - blue}
         folder = StateFolder(driver.state)
-        answer = control.call(folder, "set-weights", weights=weights, **service)
-        assert answer == control.call(folder, "weights")
+        assert control.call(folder, "set-weights", weights=weights, **service)
+        assert driver.ask("weights")["booking-service"] == weights
         await eventually(
             lambda: driver.request("GET", "/v1/booking").status_code == status  # noqa: B023
         )
@@ -229,7 +229,7 @@ def its_documents_are_there(driver: Driver) -> None:
 
 def logs_are_kept(driver: Driver) -> None:
     assert '"message":"ready"' in driver.do("logs", "booking-blue-1", "-n", "1000")
-    assert "booking-worker: " in driver.do("logs", "booking", "-n", "1")
+    assert "booking-blue-worker: " in driver.do("logs", "booking", "-n", "1")
 
 
 def a_second_one_is_refused(driver: Driver) -> None:

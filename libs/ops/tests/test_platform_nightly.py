@@ -25,7 +25,14 @@ from .test_platform import TRANSPORT, book, it_stops_and_leaves_nothing, listed
 pytestmark = pytest.mark.nightly
 
 STORM_SECONDS = 40.0
-TARGETS = ("booking-blue-1", "booking-worker", "config-blue-1", "auth-blue-1", "edge", "postgres")
+TARGETS = (
+    "booking-blue-1",
+    "booking-blue-worker",
+    "config-blue-1",
+    "auth-blue-1",
+    "edge",
+    "postgres",
+)
 
 
 @pytest.fixture

@@ -63,9 +63,24 @@ async def _answer(handlers: Mapping[str, Handler], line: bytes) -> Mapping[str, 
         return {"ok": False, "error": str(error), "code": error.code}
 
 
+async def ask(folder: StateFolder, do: str, **arguments: object) -> object:
+    """The same as `call`, for those with more to do meanwhile; it may be cancelled."""
+    try:
+        with _short(folder.socket) as address:
+            reader, writer = await asyncio.open_unix_connection(address, limit=LONGEST_LINE)
+        try:
+            writer.write(_request(do, arguments))
+            async with asyncio.timeout(PATIENCE):
+                answer = await reader.readline()
+        finally:
+            writer.close()
+        return _result(answer)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise _not_running(folder) from error
+
+
 def call(folder: StateFolder, do: str, **arguments: object) -> object:
     """Ask the running platform; its result. OpsError when it refuses, or isn't running."""
-    line = json.dumps({**arguments, "do": do}).encode() + b"\n"
     try:
         with (
             socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection,
@@ -73,13 +88,23 @@ def call(folder: StateFolder, do: str, **arguments: object) -> object:
         ):
             connection.settimeout(PATIENCE)
             connection.connect(address)
-            connection.sendall(line)
+            connection.sendall(_request(do, arguments))
             with connection.makefile("rb") as answers:
-                answer = cast("dict[str, object]", json.loads(answers.readline() or b"{}"))
+                return _result(answers.readline())
     except (OSError, ValueError) as error:
-        raise OpsError(
-            f"Ubertruck isn't running on {folder.root}. Start it with: ubertruck up"
-        ) from error
+        raise _not_running(folder) from error
+
+
+def _not_running(folder: StateFolder) -> OpsError:
+    return OpsError(f"Ubertruck isn't running on {folder.root}. Start it with: ubertruck up")
+
+
+def _request(do: str, arguments: Mapping[str, object]) -> bytes:
+    return json.dumps({**arguments, "do": do}).encode() + b"\n"
+
+
+def _result(line: bytes) -> object:
+    answer = cast("dict[str, object]", json.loads(line or b"{}"))
     if answer.get("ok"):
         return answer.get("result")
     raise OpsError(str(answer.get("error", "The platform gave no answer.")), code=_code(answer))

@@ -164,7 +164,7 @@ def forget(layout: Layout) -> None:
 
 
 def _upstream(layout: Layout, service: Service, *, by_mesh: bool) -> Upstream:
-    port = layout.ports[egress_port(EDGE_NODE) if by_mesh else service.api]
+    port = layout.ports[egress_port(EDGE_NODE)] if by_mesh else layout.api_port(service)
     return Upstream(
         name=service.name,
         endpoints=(Endpoint(host=LOOPBACK, port=port),),

@@ -3,16 +3,13 @@
 import asyncio
 from collections.abc import Mapping
 
-from pydantic import TypeAdapter, ValidationError
-
 from ops import memory
 from ops.control import Handler
 from ops.errors import OpsError
 from ops.process import Phase, Process
 from ops.running import Platform
 from ops.signals import Stop
-
-WEIGHTS = TypeAdapter(dict[str, int])
+from ops.slot_handlers import slot_handlers
 
 
 def of(platform: Platform, stop: Stop) -> Mapping[str, Handler]:
@@ -44,30 +41,22 @@ def of(platform: Platform, stop: Stop) -> Mapping[str, Handler]:
     async def weights(_: Mapping[str, object]) -> object:
         return platform.weights()
 
-    async def set_weights(request: Mapping[str, object]) -> object:
-        try:
-            wanted = WEIGHTS.validate_python(request.get("weights"))
-        except ValidationError as error:
-            raise OpsError("Weights are whole numbers by virtual node.", code=2) from error
-        platform.set_weights(str(request.get("service")), wanted)
-        return platform.weights()
-
     async def instances(_: Mapping[str, object]) -> object:
         return [
             {"name": one.name, "node": one.node, "port": one.ingress.port}
-            for one in platform.plane.instances
+            for one in platform.slots.plane.instances
         ]
 
     return {
         "instances": instances,
         "weights": weights,
-        "set-weights": set_weights,
         "ping": ping,
         "status": status,
         "stop-all": stop_all,
         "start": start_one,
         "stop": stop_one,
         "restart": restart_one,
+        **slot_handlers(platform.slots),
     }
 
 

@@ -12,7 +12,7 @@ from ops.state import write_atomically
 
 async def refresh(layout: Layout, checks: TokenChecks) -> bool:
     """Take over the keys that are published now; False when there are none to be had."""
-    document = await fetch(layout.ports[AUTH.api], KEYS_PATH)
+    document = await fetch(layout.api_port(AUTH), KEYS_PATH)
     with suppress(BadKeys):
         if document is not None:
             write_checks(checks, document)

@@ -4,6 +4,8 @@ Requests from the edge pass two Envoys: the edge's, which takes its own egress o
 which holds the ingress of every api and the egress of every service.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import mesh
@@ -14,6 +16,8 @@ from mesh.dataplane import egress
 from mesh.dataplane.ingress import Instance
 from mesh.dataplane.plane import Plane, write_plane
 from mesh.dataplane.splits import outgoing
+from mesh.dataplane.weights import LARGEST as WHOLE
+from mesh.dataplane.weights import with_weights
 from mesh.description import UNIX_PATH_BYTES, Admin, Endpoint
 from mesh.edge import OwnEgress
 from mesh.envoy import envoy_command
@@ -24,7 +28,8 @@ from ops.errors import OpsError
 from ops.http_probe import listens
 from ops.ports import LOOPBACK
 from ops.process import Spec
-from ops.services import EDGE_NODE, SERVICES, Layout, egress_port, ingress_port
+from ops.rollout.ports import Colour
+from ops.services import EDGE_NODE, SERVICES, Layout, Service, egress_port, ingress_port
 from ops.stale import mark
 from ops.state import StateFolder
 
@@ -42,23 +47,40 @@ def read_manifests() -> Manifests:
 
 
 def plane_of(layout: Layout, manifests: Manifests) -> Plane:
-    """The data plane between the platform's processes, all of them of the active colour."""
-    callers = [EDGE_NODE, *(service.node for service in SERVICES)]
-    return Plane(
+    """The data plane between the platform's processes, all of them of the active colours."""
+    for service in SERVICES:
+        active = layout.active(service).colour
+        weights = {service.node_of(colour): WHOLE * (colour is active) for colour in Colour}
+        manifests = with_weights(manifests, service.virtual, weights)
+    plane = Plane(
         folder=layout.folder.mesh,
         manifests=manifests,
-        instances=tuple(
-            Instance(
-                name=service.api,
-                node=service.node,
-                application=_at(layout.ports[service.api]),
-                ingress=_at(layout.ports[ingress_port(service.api)]),
-            )
-            for service in SERVICES
-        ),
-        egress={caller: _at(layout.ports[egress_port(caller)]) for caller in callers},
+        instances=(),
+        egress={EDGE_NODE: _at(layout.ports[egress_port(EDGE_NODE)])},
         admin=_admin(layout.folder),
     )
+    for service in SERVICES:
+        plane = with_slot(plane, layout, service, layout.active(service).colour, [1])
+    return plane
+
+
+def with_slot(
+    plane: Plane, layout: Layout, service: Service, colour: Colour, numbers: Sequence[int]
+) -> Plane:
+    """The plane in which a slot has the apis of these numbers, and may call others."""
+    node = service.node_of(colour)
+    instances = (
+        Instance(
+            name=api,
+            node=node,
+            application=_at(layout.ports[api]),
+            ingress=_at(layout.ports[ingress_port(api)]),
+        )
+        for api in (service.api_of(colour, number) for number in numbers)
+    )
+    others = (one for one in plane.instances if one.node != node)
+    egress = {**plane.egress, node: _at(layout.ports[egress_port(node)])}
+    return replace(plane, instances=(*others, *instances), egress=egress)
 
 
 def egress_of_edge(plane: Plane) -> OwnEgress:

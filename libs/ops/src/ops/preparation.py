@@ -16,6 +16,7 @@ from ops.errand import run_to_end
 from ops.services import Layout
 from ops.stale import mark
 from ops.state import StateFolder, read_json, write_json
+from ops.versions import Code
 
 MIGRATIONS = Path(chassis.__file__).parents[4] / "migrations"
 
@@ -36,12 +37,27 @@ def forget(folder: StateFolder) -> None:
         file.unlink(missing_ok=True)
 
 
-async def migrate(layout: Layout) -> None:
-    """Make or mend roles, databases and tables; ErrandError says what stands in the way."""
+def is_ahead(code: Code, database: str) -> bool:
+    """Whether a version brings migrations of a database that aren't known here."""
+    if code.source is None:
+        return False
+    here, there = (
+        {file.name for file in (root / database / "versions").glob("*.py")}
+        for root in (MIGRATIONS, code.source / MIGRATIONS.name)
+    )
+    return not there <= here
+
+
+async def migrate(layout: Layout, code: Code | None = None) -> None:
+    """Make or mend roles, databases and tables, by what is installed or by another version.
+
+    ErrandError says what stands in the way.
+    """
     folder = layout.folder
+    python_path = "" if code is None else code.python_path
     command = Command(
         argv=[sys.executable, "-m", "ops.prepare", str(folder.root), str(layout.ports["postgres"])],
-        env=base_environment() | mark(folder),
+        env=base_environment(python_path=python_path) | mark(folder),
         log=folder.log_of("migrations"),
     )
     await run_to_end("Migrating the databases", command)

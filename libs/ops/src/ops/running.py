@@ -1,21 +1,19 @@
 """A running platform: brought up in order, looked after, shut down in the opposite order."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable
 
-from mesh.appmesh.manifests import UnknownName
-from mesh.dataplane.plane import write_routes
-from mesh.dataplane.weights import BadWeights, weights_of, with_weights
+from mesh.dataplane.plane import Plane
 from mesh.edge import write_edge_routes
 from ops import database, edge, first_values, keys_copy, logfiles, plane, ports, preparation, seeds
 from ops.console import Screen
-from ops.errors import OpsError
 from ops.process import Process, Spec
 from ops.services import AUTH, CONFIG, SERVICES, Layout, port_names
+from ops.slots import Slots
 from ops.state import StateFolder
 from ops.supervisor import Supervisor
 from ops.tasks import again_and_again, together
+from ops.versions import read_actives, require_source
 
 CUT_PAUSE = 30.0
 KEYS_PAUSE = 10.0
@@ -25,14 +23,20 @@ class Platform:
     """Everything that runs for one state folder. Ports are allotted when it is made."""
 
     def __init__(self, folder: StateFolder, port: int, screen: Screen) -> None:
-        allotted = ports.allot([database.NAME, *port_names()], folder.ports_file)
+        actives = read_actives(folder)
+        for service in SERVICES:
+            if service.name in actives:
+                require_source(actives[service.name].code, service.package)
+        allotted = ports.allot([database.NAME, *port_names(actives)], folder.ports_file)
         self.folder = folder
         self.screen = screen
-        self.layout = Layout.of(folder, {**allotted, edge.NAME: port})
-        self.edge = edge.describe(self.layout)
-        self.plane = plane.plane_of(self.layout, plane.read_manifests())
+        layout = Layout.of(folder, {**allotted, edge.NAME: port}, actives)
+        self.edge = edge.describe(layout)
         self.server = database.server_of(folder, allotted[database.NAME])
         self.supervisor = Supervisor(folder, screen.event)
+        self.slots = Slots(
+            layout, plane.plane_of(layout, plane.read_manifests()), self.supervisor, self._spread
+        )
         self.url = f"http://{ports.LOOPBACK}:{port}"
         self._chores: list[asyncio.Task[None]] = []
 
@@ -56,26 +60,17 @@ class Platform:
             for pause, work in ((CUT_PAUSE, self._cut_logs), (KEYS_PAUSE, self._refresh_keys))
         ]
 
+    @property
+    def layout(self) -> Layout:
+        """Where everything is now."""
+        return self.slots.layout
+
     def weights(self) -> dict[str, dict[str, int]]:
-        """The weights of each service by virtual node, as they hold now."""
-        return {
-            service.virtual: weights_of(self.plane.manifests, service.virtual)
-            for service in SERVICES
-        }
+        """The weights of each service by virtual node, as they hold now.
 
-    def set_weights(self, service: str, weights: Mapping[str, int]) -> None:
-        """Divide the requests of a virtual service anew; OpsError when it can't be so.
-
-        Every Envoy takes it up within a fraction of a second, and no request is dropped. It holds
-        until the platform stops: the next start takes what the manifests say.
+        They hold until the platform stops: the next start gives all to what is active.
         """
-        try:
-            manifests = with_weights(self.plane.manifests, service, weights)
-        except (BadWeights, UnknownName) as error:
-            raise OpsError(str(error), code=2) from error
-        self.plane = replace(self.plane, manifests=manifests)
-        write_routes(self.plane)
-        write_edge_routes(self.edge, plane.egress_of_edge(self.plane))
+        return {service.virtual: self.slots.weights(service) for service in SERVICES}
 
     async def shut_down(self) -> None:
         """Stop everything, what asks before what is asked."""
@@ -83,8 +78,8 @@ class Platform:
             chore.cancel()
         await self.supervisor.stop(
             self._named([edge.NAME]),
-            self._named(service.api for service in SERVICES),
-            self._named(service.worker for service in SERVICES),
+            self._named(self.slots.of_kind("api")),
+            self._named(self.slots.of_kind("worker")),
             self._named([plane.NAME]),
             self._named([database.NAME]),
         )
@@ -105,11 +100,15 @@ class Platform:
 
     async def _start_mesh(self) -> None:
         with self.screen.step("Starting the mesh"):
-            await self.supervisor.start([plane.spec(self.layout, self.plane)])
+            await self.supervisor.start([plane.spec(self.layout, self.slots.plane)])
 
     async def _migrate(self) -> None:
         with self.screen.step("Making databases, roles and tables"):
             await preparation.migrate(self.layout)
+            for service in SERVICES:
+                code = self.layout.active(service).code
+                if preparation.is_ahead(code, service.name):
+                    await preparation.migrate(self.layout, code)
 
     async def _plant(self) -> None:
         with self.screen.step("Making demo companies and people"):
@@ -137,8 +136,11 @@ class Platform:
         with self.screen.step("Starting the edge"):
             keys_copy.take_last(self.layout, self.edge.tokens)
             await self._refresh_keys()
-            egress = plane.egress_of_edge(self.plane)
+            egress = plane.egress_of_edge(self.slots.plane)
             await self.supervisor.start([edge.spec(self.layout, self.edge, egress)])
+
+    def _spread(self, changed: Plane) -> int:
+        return write_edge_routes(self.edge, plane.egress_of_edge(changed))
 
     async def _refresh_keys(self) -> None:
         await keys_copy.refresh(self.layout, self.edge.tokens)

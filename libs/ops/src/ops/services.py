@@ -3,8 +3,8 @@
 import json
 import socket
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 import psutil
@@ -16,13 +16,14 @@ from ops.errors import OpsError
 from ops.http_probe import answers_ok
 from ops.ports import LOOPBACK
 from ops.process import Spec
+from ops.rollout.ports import Colour
 from ops.stale import mark
 from ops.state import StateFolder, read_json
+from ops.versions import Active, read_actives
 
 ISSUER = "https://auth.ubertruck.com"
 AUDIENCE = "api.ubertruck.com"
 ENVIRONMENT = "dev"
-ACTIVE = "blue"
 DRAIN_SECONDS = 8.0
 GRACE = 10.0
 
@@ -46,10 +47,27 @@ class Service:
     client: str | None = None
     has_events: bool = False
 
+    def api_of(self, colour: Colour, number: int = 1) -> str:
+        """The name of a process of a slot that answers requests."""
+        return f"{self.name}-{colour}-{number}"
+
+    def worker_of(self, colour: Colour) -> str:
+        """The name of the process of a slot that works in the background."""
+        return f"{self.name}-{colour}-worker"
+
+    def node_of(self, colour: Colour) -> str:
+        """The virtual node that a slot's processes belong to."""
+        return f"{self.virtual}-{colour}"
+
     @property
     def api(self) -> str:
-        """The name of the process that answers requests."""
-        return f"{self.name}-{ACTIVE}-1"
+        """The name of the process that answers requests of a platform that was never changed."""
+        return self.api_of(Colour.BLUE)
+
+    @property
+    def node(self) -> str:
+        """The virtual node of a platform that was never changed."""
+        return self.node_of(Colour.BLUE)
 
     @property
     def virtual(self) -> str:
@@ -62,24 +80,9 @@ class Service:
         return f"{self.virtual}.ubertruck.local:8080"
 
     @property
-    def node(self) -> str:
-        """The virtual node that its processes belong to."""
-        return f"{self.virtual}-{ACTIVE}"
-
-    @property
-    def worker(self) -> str:
-        """The name of the process that works in the background."""
-        return f"{self.name}-worker"
-
-    @property
     def database_roles(self) -> tuple[str, str]:
         """The role that owns the tables, and the one that the processes log in as."""
         return roles_of(self.name)
-
-    @property
-    def processes(self) -> tuple[str, str]:
-        """Both."""
-        return (self.api, self.worker)
 
 
 SERVICES = (
@@ -112,30 +115,53 @@ def egress_port(node: str) -> str:
     return f"{node}-egress"
 
 
-def port_names() -> list[str]:
-    """Every port that the services and the mesh between them need, by name."""
-    apis = [service.api for service in SERVICES]
-    healths = [health_port(name) for service in SERVICES for name in service.processes]
-    ingress = [ingress_port(api) for api in apis]
-    egress = [egress_port(node) for node in (EDGE_NODE, *(service.node for service in SERVICES))]
-    return [*apis, *healths, *ingress, *egress]
+def port_names(actives: Mapping[str, Active] | None = None) -> list[str]:
+    """Every port that the services and the mesh between them need at a start, by name."""
+    found = [egress_port(EDGE_NODE)]
+    for service in SERVICES:
+        colour = (actives or {}).get(service.name, Active()).colour
+        found += slot_ports(service, colour, [1])
+    return found
+
+
+def slot_ports(service: Service, colour: Colour, numbers: Iterable[int]) -> list[str]:
+    """Every port that a slot needs, with apis of these numbers."""
+    apis = [service.api_of(colour, number) for number in numbers]
+    return [
+        *apis,
+        *(health_port(name) for name in (*apis, service.worker_of(colour))),
+        *(ingress_port(api) for api in apis),
+        egress_port(service.node_of(colour)),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Where everything of one platform is; `ports` by the names of `port_names` and `postgres`."""
+    """Where everything of one platform is; `ports` by the names of `port_names` and `postgres`.
+
+    `actives` says for services that were changed which slot is active, and with what.
+    """
 
     folder: StateFolder
     ports: Mapping[str, int]
     credentials: Credentials
+    actives: Mapping[str, Active] = field(default_factory=dict[str, Active])
 
     @classmethod
-    def of(cls, folder: StateFolder, ports: Mapping[str, int]) -> "Layout":
+    def of(
+        cls,
+        folder: StateFolder,
+        ports: Mapping[str, int],
+        actives: Mapping[str, Active] | None = None,
+    ) -> "Layout":
         """The layout over a state folder, whose secrets are made if need be."""
         roles = [role for database in DATABASES for role in roles_of(database)]
         clients = [service.client for service in SERVICES if service.client is not None]
         return cls(
-            folder=folder, ports=ports, credentials=ensure(folder, roles=roles, clients=clients)
+            folder=folder,
+            ports=ports,
+            credentials=ensure(folder, roles=roles, clients=clients),
+            actives=actives or {},
         )
 
     @classmethod
@@ -145,17 +171,30 @@ class Layout:
         ports = {name: port for name, port in found.items() if isinstance(port, int)}
         if not ports:
             raise OpsError(f"Ubertruck has never run on {folder.root}. Start it: ubertruck up")
-        return cls.of(folder, ports)
+        return cls.of(folder, ports, read_actives(folder))
+
+    def active(self, service: Service) -> Active:
+        """The service's active slot."""
+        return self.actives.get(service.name, Active())
+
+    def api_port(self, service: Service) -> int:
+        """Where the active api of a service listens."""
+        return self.ports[service.api_of(self.active(service).colour)]
 
     def api_url(self, service: Service) -> str:
-        """Where the service's api listens."""
-        return f"http://{LOOPBACK}:{self.ports[service.api]}"
+        """The same as a URL."""
+        return f"http://{LOOPBACK}:{self.api_port(service)}"
 
-    def environment(self, service: Service) -> dict[str, str]:
-        """What every process of a service reads at its start, besides its ports."""
+    def environment(self, service: Service, slot: Active | None = None) -> dict[str, str]:
+        """What every process of a slot, the active one if none is given, reads at its start.
+
+        Its ports come on top.
+        """
+        colour, code = (slot or self.active(service)).colour, (slot or self.active(service)).code
         state = self.folder.service(service.name)
         settings = {
             "ENVIRONMENT": ENVIRONMENT,
+            "COLOUR": str(colour),
             "DATABASE_URL": self.database_url(service),
             "HOST": LOOPBACK,
             "STATE_DIR": str(state),
@@ -172,38 +211,49 @@ class Layout:
             secret = self.credentials.client_secret_files[service.client]
             settings["CLIENT_SECRET_FILE"] = str(secret)
         ours = {f"UBERTRUCK_{name}": value for name, value in settings.items()}
-        return base_environment() | mark(self.folder) | self._way_out(service) | ours
+        way_out = self._way_out(service.node_of(colour))
+        return base_environment(python_path=code.python_path) | mark(self.folder) | way_out | ours
 
-    def _way_out(self, service: Service) -> dict[str, str]:
+    def _way_out(self, node: str) -> dict[str, str]:
         """How others are called by the same names as in a cluster, where sidecars do it."""
-        proxy = f"http://{LOOPBACK}:{self.ports[egress_port(service.node)]}"
+        proxy = f"http://{LOOPBACK}:{self.ports[egress_port(node)]}"
         return {"HTTP_PROXY": proxy, "NO_PROXY": f"localhost,{LOOPBACK}"}
 
-    def command(self, service: Service, *arguments: str, process: str) -> Command:
+    def command(
+        self, service: Service, *arguments: str, process: str, slot: Active | None = None
+    ) -> Command:
         """A command of the service's package, with its environment."""
         return Command(
             argv=[sys.executable, "-m", service.package, *arguments],
-            env=self.environment(service),
+            env=self.environment(service, slot),
             log=self.folder.log_of(process),
         )
 
     def apis(self, *services: Service) -> list[Spec]:
         """The processes that answer requests, of these services or of all."""
-        return [self._process(service, "api", service.api) for service in services or SERVICES]
+        return [self.api_of(service, self.active(service)) for service in services or SERVICES]
 
     def workers(self) -> list[Spec]:
         """The processes that work in the background."""
-        return [self._process(service, "worker", service.worker) for service in SERVICES]
+        return [self.worker_of(service, self.active(service)) for service in SERVICES]
+
+    def api_of(self, service: Service, slot: Active, number: int = 1) -> Spec:
+        """A process of a slot that answers requests."""
+        return self._process(service, slot, "api", service.api_of(slot.colour, number))
+
+    def worker_of(self, service: Service, slot: Active) -> Spec:
+        """The process of a slot that works in the background."""
+        return self._process(service, slot, "worker", service.worker_of(slot.colour))
 
     def prepare_folders(self) -> None:
         """Make the folders that the services keep their files in."""
         for service in SERVICES:
             self.folder.service(service.name).mkdir(mode=0o700, exist_ok=True)
 
-    def _process(self, service: Service, kind: str, name: str) -> Spec:
+    def _process(self, service: Service, slot: Active, kind: str, name: str) -> Spec:
         health = self.ports[health_port(name)]
         port = self.ports.get(name)
-        command = self.command(service, kind, process=name)
+        command = self.command(service, kind, process=name, slot=slot)
         ports = {"UBERTRUCK_HEALTH_PORT": str(health)}
         if port is not None:
             ports["UBERTRUCK_PORT"] = str(port)

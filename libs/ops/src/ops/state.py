@@ -51,6 +51,14 @@ class StateFolder:
         return self.root / "run"
 
     @property
+    def versions(self) -> Path:
+        return self.root / "versions"
+
+    @property
+    def slots_file(self) -> Path:
+        return self.root / "slots.json"
+
+    @property
     def ports_file(self) -> Path:
         return self.run / "ports.json"
 

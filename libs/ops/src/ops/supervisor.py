@@ -30,16 +30,27 @@ class Supervisor:
         default_factory=lambda: defaultdict(asyncio.Lock)
     )
 
-    def add(self, specs: Iterable[Spec]) -> list[Process]:
-        """Take `specs` in, without starting them."""
-        watcher = Watcher(say=self.say, changed=self._record, failed=self._failed)
+    def add(self, specs: Iterable[Spec], *, vital: bool = True) -> list[Process]:
+        """Take `specs` in, without starting them. The failure of a vital one is the platform's."""
+        failed = self._failed if vital else self._given_up
+        watcher = Watcher(say=self.say, changed=self._record, failed=failed)
         added = [Process(spec, watcher, self.policy) for spec in specs]
         self.processes.update({process.spec.name: process for process in added})
         return added
 
-    async def start(self, specs: Iterable[Spec], *, seconds: float = PATIENCE) -> None:
+    async def start(
+        self, specs: Iterable[Spec], *, seconds: float = PATIENCE, vital: bool = True
+    ) -> None:
         """Start `specs` side by side and return once each is ready; StartError when one isn't."""
-        await together(*(process.come_up(seconds) for process in self.add(specs)))
+        added = self.add(specs, vital=vital)
+        await together(*(process.come_up(seconds) for process in added))
+
+    async def remove(self, names: Iterable[str]) -> None:
+        """Stop processes and forget them; unknown names are passed over."""
+        known = [name for name in names if name in self.processes]
+        await asyncio.gather(*(self.stop_one(name) for name in known))
+        for name in known:
+            self.processes.pop(name, None)
 
     async def start_one(self, name: str) -> None:
         """Start a process that was stopped, and return once it is ready."""
@@ -96,6 +107,9 @@ class Supervisor:
             stale.record(self.folder, running)
         except OSError as error:
             self.say(f"{self.folder.processes_file} can't be written ({error.strerror})")
+
+    def _given_up(self, name: str) -> None:
+        self.say(self.processes[name].account)
 
     def _failed(self, name: str) -> None:
         if not self.failure.done():

@@ -35,12 +35,16 @@ _ROUTES = "config.route.v3.RouteConfiguration"
 
 @dataclass(frozen=True, kw_only=True)
 class Plane:
-    """A whole data plane. `egress` says where each virtual node that calls others does so."""
+    """A whole data plane. `egress` says where each virtual node that calls others does so.
+
+    Instances named in `waiting` are there and get no new requests: not yet, or no more.
+    """
 
     folder: Path
     manifests: Manifests
     instances: tuple[Instance, ...]
     egress: Mapping[str, Endpoint]
+    waiting: frozenset[str] = frozenset()
     admin: Admin | None = None
     problem_base: str = "https://ubertruck.in/problems/"
 
@@ -71,19 +75,25 @@ def write_plane(plane: Plane) -> None:
     for name in FOLDERS:
         (plane.folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     for node in plane.manifests.nodes.values():
-        here = [one for one in plane.instances if one.node == node.metadata.name]
-        assignment = _assignment(node.metadata.name, here)
-        write_resources(plane.endpoints_file(node.metadata.name), _ENDPOINTS, [assignment])
+        name = node.metadata.name
+        here = [one for one in plane.instances if one.node == name]
+        assignment = _assignment(name, (one for one in here if one.name not in plane.waiting))
+        write_resources(plane.endpoints_file(name), _ENDPOINTS, [assignment])
     write_resources(plane.folder / "clusters" / "all.json", _CLUSTER, _clusters(plane))
     write_routes(plane)
     write_resources(plane.folder / "listeners" / "all.json", _LISTENER, _listeners(plane))
     write_atomically(plane.bootstrap, json.dumps(_bootstrap(plane), indent=1))
 
 
-def write_routes(plane: Plane) -> None:
-    """Write the routes of every caller again: all that a change of weights needs."""
-    for caller, _ in plane.callers:
+def write_routes(plane: Plane) -> int:
+    """Write the routes of every caller again: all that a change of weights needs.
+
+    Says how many files changed, each of which Envoy takes up by itself.
+    """
+    return sum(
         write_route_file(plane.routes_file(caller.name), egress.routes(plane.manifests, caller))
+        for caller, _ in plane.callers
+    )
 
 
 def write_route_file(path: Path, routes: Json) -> bool:
