@@ -1,18 +1,15 @@
-"""Who may drive on a cluster, what a rollout remembers there, and how a slot is reached."""
+"""Who may drive on a cluster, and what a rollout remembers there."""
 
 import asyncio
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 
 from ops.errors import OpsError
 from ops.rollout import store
-from ops.rollout.eks.forward import Forwards
 from ops.rollout.eks.kubectl import CONFIG_MAPS, Kubectl
 from ops.rollout.eks.lease import NAME, LeaseLost, Leases
 from ops.rollout.eks.store import NAME as store_name
@@ -22,14 +19,7 @@ from ops.rollout.ports import Colour
 from ops.rollout.state import Before, Rollout, advance, begin
 
 from .cluster import Cluster, Refused, running
-from .support import answering, eventually
-
-PORT_FORWARD = """#!/bin/sh
-echo "$*" >> {folder}/asked
-case "$*" in *gone*) echo 'error: no pods' >&2; exit 1;; *mute*) exec sleep 60;; esac
-echo "Forwarding from 127.0.0.1:{port} -> 8080"
-exec sleep 60
-"""
+from .support import eventually
 
 
 @pytest.fixture
@@ -171,28 +161,3 @@ async def test_what_is_no_rollout_is_told(cluster: Cluster) -> None:
     await Kubectl().create(CONFIG_MAPS, {"metadata": {"name": store_name}, "data": {"a": "b"}})
     with pytest.raises(OpsError, match="isn't a rollout that this version understands"):
         await ClusterStore(Kubectl()).load()
-
-
-async def test_a_slot_is_reached_by_a_port_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with answering(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n") as port:
-        kubectl = tmp_path / "kubectl"
-        kubectl.write_text(PORT_FORWARD.format(folder=tmp_path, port=port))
-        kubectl.chmod(0o755)
-        # Programs stand beside the interpreter.
-        monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-        forwards = Forwards(seconds=0.5)
-        url = await asyncio.to_thread(forwards.url, "booking-service-green")
-        async with httpx.AsyncClient() as client:
-            assert (await client.get(url)).status_code == 200
-        assert forwards.url("booking-service-green") == url
-        asked = (tmp_path / "asked").read_text().splitlines()
-        assert len(asked) == 1
-        assert "deployment/booking-service-green :8080" in asked[0]
-        forwards.close()
-        assert forwards.url("booking-service-green") == url, "closed, it is opened anew"
-        for deployment, words in {"gone": "no pods", "mute": "no answer"}.items():
-            with pytest.raises(OpsError, match=f"{deployment} can't be reached: .*{words}"):
-                forwards.url(deployment)
-        forwards.close()

@@ -15,6 +15,7 @@ from ops.errors import OpsError
 from ops.releases import release
 from ops.rollout.eks.helm import Helm
 from ops.rollout.eks.kubectl import Kubectl
+from ops.rollout.eks.place import opened
 from ops.rollout.eks.programs import program
 from ops.rollout.eks.site import EksSite, schema_revision
 from ops.rollout.ports import Colour, Targets
@@ -248,6 +249,17 @@ async def test_what_makes_no_sense_is_refused_and_changes_nothing(
         with pytest.raises(OpsError, match=words):
             await refusal
     assert cluster.objects == before
+
+
+@pytest.mark.usefixtures("cluster")
+async def test_only_the_environment_that_is_meant_is_touched() -> None:
+    async with opened("dev") as place:
+        assert await place.site.active(BOOKING) == BLUE
+        assert await place.store.load() is None
+        assert place.metrics == place.own_metrics, "App Mesh tells Prometheus nothing"
+    with pytest.raises(OpsError, match="the cluster of dev, not of production"):
+        async with opened("production"):
+            pytest.fail("another environment's cluster was taken")
 
 
 async def test_a_cluster_that_is_away_or_slow_is_one_sentence(

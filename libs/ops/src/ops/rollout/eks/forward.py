@@ -1,4 +1,4 @@
-"""A way from here to one slot's process, past the mesh and past the edge.
+"""A way from here to one process in the cluster, past the mesh, the edge and network policies.
 
 The edge takes the header away that names a slot, and a slot's own port wants the mesh's
 certificates. What kubectl forwards comes to the process from its own pod.
@@ -7,6 +7,7 @@ certificates. What kubectl forwards comes to the process from its own pod.
 import re
 import subprocess
 import tempfile
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import IO
@@ -15,10 +16,18 @@ from ops.errors import OpsError
 from ops.releases import NAMESPACE
 from ops.rollout.eks.programs import program
 
-PORT = 8080
 SECONDS = 15.0
 PAUSE = 0.05
 _OPENED = re.compile(rb"Forwarding from (127\.0\.0\.1:\d+)")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A port of one of the pods behind `resource`, such as `deployment/booking-service-green`."""
+
+    resource: str
+    port: int
+    namespace: str = NAMESPACE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,18 +47,23 @@ class Forward:
 
 @dataclass
 class Forwards:
-    """One way to each Deployment that was asked for, opened anew when its pod is gone."""
+    """One way to each target that was asked for, opened anew when its pod is gone."""
 
     seconds: float = SECONDS
-    _open: dict[str, Forward] = field(default_factory=dict[str, Forward])
+    _open: dict[Target, Forward] = field(default_factory=dict[Target, Forward])
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def url(self, deployment: str) -> str:
-        """Base URL of one of its pods; OpsError when none can be reached."""
-        found = self._open.get(deployment)
-        if found is None or found.process.poll() is not None:
-            if found is not None:
-                found.close()
-            found = self._open[deployment] = self._opened(deployment)
+    def url(self, target: Target) -> str:
+        """Base URL of a target, after a while if need be; OpsError when it can't be reached.
+
+        Threads may ask side by side.
+        """
+        with self._lock:
+            found = self._open.get(target)
+            if found is None or found.process.poll() is not None:
+                if found is not None:
+                    found.close()
+                found = self._open[target] = self._opened(target)
         return f"http://{found.address}"
 
     def close(self) -> None:
@@ -57,17 +71,17 @@ class Forwards:
         while self._open:
             self._open.popitem()[1].close()
 
-    def _opened(self, deployment: str) -> Forward:
+    def _opened(self, target: Target) -> Forward:
         # A file, since nobody reads on what it says of each connection.
         said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process that writes it
         process = subprocess.Popen(  # noqa: S603 - kubectl with arguments of ours
             [
                 program("kubectl"),
                 "port-forward",
-                f"--namespace={NAMESPACE}",
+                f"--namespace={target.namespace}",
                 "--address=127.0.0.1",
-                f"deployment/{deployment}",
-                f":{PORT}",
+                target.resource,
+                f":{target.port}",
             ],
             stdin=subprocess.DEVNULL,
             stdout=said,
@@ -83,5 +97,5 @@ class Forwards:
             if ended:
                 Forward(process=process, said=said, address="").close()
                 words = text.decode(errors="replace").strip().splitlines()[-1:] or ["no answer"]
-                raise OpsError(f"{deployment} can't be reached: {words[0]}")
+                raise OpsError(f"{target.resource} can't be reached: {words[0]}")
             time.sleep(PAUSE)

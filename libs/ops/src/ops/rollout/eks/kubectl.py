@@ -4,8 +4,10 @@ Everything is asked by its path, so that no list of kinds has to be fetched firs
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from ops.errors import OpsError
 from ops.releases import NAMESPACE
@@ -14,6 +16,7 @@ from ops.rollout.eks.programs import ProgramFailed, program, run
 Object = dict[str, Any]
 CONFIG_MAPS = "/api/v1", "configmaps"
 DEPLOYMENTS = "/apis/apps/v1", "deployments"
+PODS = "/api/v1", "pods"
 LEASES = "/apis/coordination.k8s.io/v1", "leases"
 SECRETS = "/api/v1", "secrets"
 VIRTUAL_ROUTERS = "/apis/appmesh.k8s.aws/v1beta2", "virtualrouters"
@@ -38,6 +41,11 @@ class Kubectl:
     async def get(self, kind: tuple[str, str], name: str) -> Object:
         """An object as the cluster has it; Absent without one."""
         return await self._do("get", _path(kind, name))
+
+    async def select(self, kind: tuple[str, str], labels: Mapping[str, str]) -> list[Object]:
+        """All objects with these labels."""
+        selector = quote(",".join(f"{name}={value}" for name, value in labels.items()))
+        return (await self._do("get", f"{_path(kind)}?labelSelector={selector}"))["items"]
 
     async def create(self, kind: tuple[str, str], content: Object) -> Object:
         """A new object; Conflict when there is one of its name."""

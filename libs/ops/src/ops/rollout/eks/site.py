@@ -9,12 +9,13 @@ from typing import Any
 from ops.errors import OpsError
 from ops.releases import ROOT
 from ops.rollout.eks import weights as routes
-from ops.rollout.eks.forward import Forwards
+from ops.rollout.eks.forward import Forwards, Target
 from ops.rollout.eks.helm import Helm, Values
 from ops.rollout.eks.kubectl import DEPLOYMENTS, Absent, Conflict, Kubectl, Object
 from ops.rollout.ports import Colour, Targets
 
 ROUTING = "routing"
+PORT = 8080
 TRIES = 5
 PAUSE = 0.5
 SETTLE_SECONDS = 60.0
@@ -127,7 +128,7 @@ class EksSite:
 
     def address(self, service: str, colour: Colour) -> str:
         """A port of this machine behind which one of the slot's pods is."""
-        return self.forwards.url(f"{service}-{colour}")
+        return self.forwards.url(Target(f"deployment/{service}-{colour}", PORT))
 
     async def _deployment(self, service: str, colour: Colour) -> Object | None:
         try:
