@@ -100,11 +100,11 @@ COMPILE_IMAGE := $(COMPILE) $(NOT_IN_IMAGES:%=--no-emit-package %) -c requiremen
 # Writes all lock files into the folder $(1), which is empty or ends in a slash.
 define lock_into
 	$(COMPILE) $(if $(UPGRADE),--upgrade) libs/ops/pyproject.toml requirements.in -o $(1)requirements.lock >/dev/null
-	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra aws --extra testing -c requirements.lock libs/chassis/pyproject.toml requirements-dev.in -o $(1)requirements-dev.lock >/dev/null
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra aws --extra otlp --extra testing -c requirements.lock libs/chassis/pyproject.toml requirements-dev.in -o $(1)requirements-dev.lock >/dev/null
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --no-deps requirements-tools.in -o $(1)requirements-tools.lock >/dev/null
 	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements-checkov.in -o $(1)requirements-checkov.lock >/dev/null
 	for service in $(SERVICES); do \
-		$(COMPILE_IMAGE) --extra aws libs/chassis/pyproject.toml $$service/pyproject.toml -o $(1)$$service/requirements.lock >/dev/null; \
+		$(COMPILE_IMAGE) --extra aws --extra otlp libs/chassis/pyproject.toml $$service/pyproject.toml -o $(1)$$service/requirements.lock >/dev/null; \
 	done
 	$(COMPILE_IMAGE) libs/ops/pyproject.toml -o $(1)libs/ops/requirements.lock >/dev/null
 endef

@@ -1,5 +1,6 @@
 """`create_app`: how every service's FastAPI application is put together."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -65,11 +66,13 @@ def create_app(
     """
     remote = RemoteKeys(settings.jwks_url, copy=settings.state_dir / "jwks.json")
     source: KeySource = keys or remote
+    provider = tracer_provider(name, endpoint=settings.otlp_endpoint)
     verifier = TokenVerifier(source, issuer=settings.token_issuer, audience=settings.token_audience)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(asyncio.to_thread, provider.shutdown)
             stack.push_async_callback(database.dispose)
             if keys is None:
                 await remote.start()
@@ -98,7 +101,7 @@ def create_app(
     _add_error_handlers(app)
     app.around = lambda ordinary: TelemetryMiddleware(
         LeanPaths(ordinary, routes=routes),
-        provider=tracer_provider(name),
+        provider=provider,
         ratio=settings.trace_ratio,
     )
     _publish_problem_schema(app)

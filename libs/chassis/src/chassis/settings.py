@@ -81,6 +81,11 @@ class ServiceSettings(BaseSettings):
     drain_timeout: float = Field(default=20, gt=0, description="Seconds for requests in flight")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "json", "console"] = "auto"
+    otlp_endpoint: str = Field(
+        default="",
+        pattern=r"^(https?://[^/\s]+/?)?$",
+        description="Collector that takes spans by OTLP over HTTP; empty sends none",
+    )
     trace_ratio: float = Field(default=0.1, ge=0, le=1, description="Share of traces kept")
 
     @classmethod

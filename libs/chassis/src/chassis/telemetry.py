@@ -1,6 +1,6 @@
 """One slim middleware: a span, a duration, a log line a request. Plain ASGI.
 
-Spans go through the OpenTelemetry SDK; without an exporter they only carry the trace id to logs,
+Spans go through the OpenTelemetry SDK; without a collector they only carry the trace id to logs,
 events and the next service.
 """
 
@@ -13,6 +13,7 @@ from typing import Any, cast
 from opentelemetry import context, trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import Counter, Histogram
@@ -21,6 +22,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chassis.logs import log_often
 
 logger = logging.getLogger(__name__)
+
+EXPORT_SECONDS = 5.0
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 # Upper bounds of the buckets of the duration of requests.
@@ -35,11 +38,23 @@ REQUEST_SECONDS = Histogram(
 UNHANDLED = Counter("http_unhandled_errors_total", "Requests that ended in an unforeseen error")
 
 
-def tracer_provider(service: str) -> TracerProvider:
-    """A provider that keeps new traces, and follows the caller's choice for others."""
-    return TracerProvider(
+def tracer_provider(service: str, *, endpoint: str = "") -> TracerProvider:
+    """A provider that keeps new traces, and follows the caller's choice for others.
+
+    With an `endpoint`, such as `http://collector:4318`, spans are sent there by OTLP over HTTP, in
+    batches from a thread of their own; `shutdown` sends the last. What the collector doesn't take
+    is dropped after some tries, and no request waits for it.
+    """
+    provider = TracerProvider(
         resource=Resource.create({"service.name": service}), sampler=ParentBased(ALWAYS_ON)
     )
+    if endpoint:
+        # The extra `otlp` brings it, and who sends nothing needn't carry it.
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+        exporter = OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces", timeout=EXPORT_SECONDS)
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+    return provider
 
 
 def current_traceparent() -> str | None:
