@@ -1,4 +1,4 @@
-"""`python -m booking api | worker | openapi`."""
+"""`python -m booking api | worker | migrate | openapi`."""
 
 from booking.app import NAME, create_app, create_jobs
 from booking.events import HANDLERS

@@ -1,4 +1,4 @@
-"""`python -m config_service api | worker | openapi`."""
+"""`python -m config_service api | worker | migrate | openapi`."""
 
 from chassis.serve import Service, main
 from chassis.settings import ServiceSettings
