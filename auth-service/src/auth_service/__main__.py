@@ -1,4 +1,4 @@
-"""`python -m auth_service api | worker | migrate | openapi | keys … | seed FILE | new-master-key`."""
+"""`python -m auth_service api | worker | migrate | openapi | keys … | seed FILE | …`."""
 
 import sys
 
