@@ -142,16 +142,16 @@ def _add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _on_unforeseen)
 
 
-def _on_domain_error(_request: Request, error: Exception) -> Response:
+async def _on_domain_error(_request: Request, error: Exception) -> Response:
     return problem_response(cast(DomainError, error))
 
 
-def _on_validation_error(_request: Request, error: Exception) -> Response:
+async def _on_validation_error(_request: Request, error: Exception) -> Response:
     errors = cast(RequestValidationError, error).errors()
     return problem_response(Invalid("See errors.", errors=field_errors(errors)))
 
 
-def _on_http_exception(request: Request, error: Exception) -> Response:
+async def _on_http_exception(request: Request, error: Exception) -> Response:
     raised = cast(HTTPException, error)
     headers = dict(raised.headers or {})
     if raised.status_code == 405:
@@ -177,13 +177,13 @@ def _allowed_methods(request: Request) -> str:
     return ", ".join(sorted({method for route in matching for method in route.methods or ()}))
 
 
-def _on_database_error(request: Request, error: Exception) -> Response:
+async def _on_database_error(request: Request, error: Exception) -> Response:
     if is_passing(error):
         return problem_response(DatabaseUnavailable())
-    return _on_unforeseen(request, error)
+    return await _on_unforeseen(request, error)
 
 
-def _on_unforeseen(_request: Request, _error: Exception) -> Response:
+async def _on_unforeseen(_request: Request, _error: Exception) -> Response:
     return problem_response(InternalError())
 
 
