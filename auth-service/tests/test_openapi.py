@@ -8,9 +8,11 @@ from uuid import UUID
 import pytest
 
 from auth_service.app import create_app
-from chassis.testing.conformance import LONG, QUICK, Case, document_of, load, send
+from chassis.testing.conformance import CHOSEN, LONG, QUICK, Case, document_of, each_operation, send
 
 from .world import World
+
+pytestmark = pytest.mark.untraced
 
 DOCUMENTED = {
     "/auth/login": {"200", "400", "401", "403", "413", "415", "422", "429", "503"},
@@ -20,7 +22,7 @@ DOCUMENTED = {
 }
 
 
-schema = load(
+operation = each_operation(
     document_of(create_app),
     # A body may be too large before anybody looks at what is wrong with it.
     checks={"negative_data_rejection": {"expected-statuses": ["4xx", "5xx"]}},
@@ -50,14 +52,14 @@ async def root(world: World) -> Root:
     return Root(world=world, token=await world.token("super_admin"))
 
 
-@schema.parametrize()
+@CHOSEN.parametrize()
 @QUICK
 async def test_it_holds(case: Case, root: Root) -> None:
     await check(case, root)
 
 
 @pytest.mark.nightly
-@schema.parametrize()
+@CHOSEN.parametrize()
 @LONG
 async def test_it_holds_for_long(case: Case, root: Root) -> None:
     await check(case, root)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from booking.app import create_app
-from chassis.testing.conformance import LONG, QUICK, Case, document_of, load, send
+from chassis.testing.conformance import CHOSEN, LONG, QUICK, Case, document_of, each_operation, send
 
 from .bids import placed
 from .factories import SHIPPER, Caller
@@ -16,7 +16,9 @@ from .fleets import FLEET, registered
 from .loads import open_load, pair
 from .trips import journey
 
-schema = load(document_of(create_app))
+pytestmark = pytest.mark.untraced
+
+operation = each_operation(document_of(create_app))
 
 
 @dataclass
@@ -46,14 +48,14 @@ def places(shipper: Caller, session: AsyncSession) -> Places:
     return Places(caller, session)
 
 
-@schema.parametrize()
+@CHOSEN.parametrize()
 @QUICK
 async def test_it_holds(case: Case, places: Places) -> None:
     await check(case, places)
 
 
 @pytest.mark.nightly
-@schema.parametrize()
+@CHOSEN.parametrize()
 @LONG
 async def test_it_holds_for_long(case: Case, places: Places) -> None:
     await check(case, places)

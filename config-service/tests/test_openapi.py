@@ -2,27 +2,29 @@
 
 import pytest
 
-from chassis.testing.conformance import LONG, QUICK, Case, document_of, load, send
+from chassis.testing.conformance import CHOSEN, LONG, QUICK, Case, document_of, each_operation, send
 from config_service.app import create_app
 from config_service.errors import ApprovalUnknown, ProposalUnseen
 
 from .factories import DEV, Person, to_put
 
-schema = load(
+pytestmark = pytest.mark.untraced
+
+operation = each_operation(
     document_of(create_app),
     # A path takes slashes: PUT on `…/rollback` is PUT on a path with a reserved word, 422.
     checks={"unsupported_method": {"enabled": False}},
 )
 
 
-@schema.parametrize()
+@CHOSEN.parametrize()
 @QUICK
 async def test_it_holds(case: Case, author: Person) -> None:
     await check(case, author)
 
 
 @pytest.mark.nightly
-@schema.parametrize()
+@CHOSEN.parametrize()
 @LONG
 async def test_it_holds_for_long(case: Case, author: Person) -> None:
     await check(case, author)

@@ -1,17 +1,18 @@
 """An OpenAPI document held against its service: schemathesis sends what the document allows.
 
-schema = load(document_of(create_app), checks={...})
+operation = each_operation(document_of(create_app), checks={...})
 
-@schema.parametrize()
+@CHOSEN.parametrize()
 @QUICK
 async def test_it_holds(case: Case, client: httpx.AsyncClient) -> None:
     case.validate_response(await send(case, client, headers={...}))
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import httpx
+import pytest
 import schemathesis
 from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, reject, settings
@@ -21,7 +22,11 @@ from chassis.settings import ServiceSettings
 
 # schemathesis is typed, but by generics that it leaves open.
 Case = Any
-Schema = Any
+
+_FIXTURE = "operation"
+# What the fixture gives. The requests for an operation are then made where its test runs; by a
+# schema's own `parametrize` every worker would make those for all operations while it collects.
+CHOSEN: Any = cast(Any, schemathesis.pytest).from_fixture(_FIXTURE)
 
 _UNHURRIED = [
     HealthCheck.function_scoped_fixture,
@@ -52,18 +57,37 @@ def document_of(create_app: Callable[[ServiceSettings, Database], FastAPI]) -> d
     return create_app(own, Database.connect(url, name="test")).openapi()
 
 
-def load(
-    document: dict[str, Any], *, checks: Mapping[str, Any] | None = None, **config: Any
-) -> Schema:
-    """A schema whose `parametrize` makes a test for each operation.
+def each_operation(
+    document: dict[str, Any],
+    *,
+    checks: Mapping[str, Any] | None = None,
+    operations: Sequence[Mapping[str, Any]] = (),
+) -> Any:
+    """A fixture `operation`, for `CHOSEN`: the tests that use it run once for each operation.
 
-    `checks` and `config` are schemathesis's own settings, on top of what holds for every service.
+    `checks` and `operations` are schemathesis's own settings, on top of what holds for every
+    service.
     """
-    chosen = {"checks": {**_CHECKS, **(checks or {})}, **config}
-    return schemathesis.openapi.from_dict(
-        document,
-        config=schemathesis.Config.from_dict(chosen),  # pyright: ignore[reportUnknownMemberType] - it says dict
-    )
+
+    def chosen(request: pytest.FixtureRequest) -> Any:
+        # schemathesis renames the test while it runs, by what pytest 9.2 has no longer.
+        request.node._nodeid = request.node.nodeid
+        others = {"exclude-operation-id": request.param, "enabled": False}
+        settings = {
+            "checks": {**_CHECKS, **(checks or {})},
+            "operations": [*operations, others],
+        }
+        return schemathesis.openapi.from_dict(
+            document,
+            config=schemathesis.Config.from_dict(settings),  # pyright: ignore[reportUnknownMemberType] - it says dict
+        )
+
+    ids = [
+        operation["operationId"]
+        for path in document["paths"].values()
+        for operation in path.values()
+    ]
+    return pytest.fixture(params=ids, name=_FIXTURE)(chosen)
 
 
 async def send(
