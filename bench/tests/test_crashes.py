@@ -16,6 +16,8 @@ from .alone import SERVICE, Booking, booking, make_database, tokens_of
 from .customers import Books, Customers
 from .postgres import held_commits
 
+pytestmark = pytest.mark.untraced
+
 Pair = tuple[Booking, Booking]
 
 ACKNOWLEDGED_FIRST = 30

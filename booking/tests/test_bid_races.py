@@ -17,6 +17,8 @@ from .conftest import NewClient
 from .factories import Caller
 from .loads import Pair, open_load, pair
 
+pytestmark = pytest.mark.untraced
+
 RACERS = 16
 
 

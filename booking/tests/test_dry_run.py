@@ -79,6 +79,7 @@ freights = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.untraced
 @given(st.lists(freights, min_size=1, max_size=5), rates, rates)
 def test_it_is_what_booking_again_would_have_cost(
     moved: list[dict[str, Any]], old: dict[str, Any], new: dict[str, Any]

@@ -76,6 +76,7 @@ def test_one_byte_changed_anywhere_is_refused(position: int, byte: int) -> None:
     assert verdict.fault is not None
 
 
+@pytest.mark.untraced
 def test_one_bit_changed_in_every_byte_is_refused() -> None:
     for position, byte in enumerate(DOCUMENT):
         changed = DOCUMENT[:position] + bytes([byte ^ 1]) + DOCUMENT[position + 1 :]

@@ -15,6 +15,8 @@ from chassis.testing.databases import TestDatabase
 
 from .life.trips import Life
 
+pytestmark = pytest.mark.untraced
+
 
 @contextmanager
 def lives(database: TestDatabase) -> Generator[Any]:

@@ -165,6 +165,7 @@ def test_the_same_receipt_gives_the_same_bytes() -> None:
     assert render(RECEIPT) == render(RECEIPT)
 
 
+@pytest.mark.untraced
 @settings(max_examples=20)
 @given(st.text(max_size=600))
 def test_any_text_fits_on_the_page(text: str) -> None:

@@ -24,6 +24,8 @@ from .fleets import driver_row, truck_row
 from .rows import events_of
 from .trips import DRIVER, Journey, journey, trip_row
 
+pytestmark = pytest.mark.untraced
+
 ROUNDS = 4
 
 

@@ -25,6 +25,8 @@ from .processes import Killable, Processes, api_processes
 from .rows import events_of
 from .trips import DRIVER, LOADED, Caller, Journey, journey
 
+pytestmark = pytest.mark.untraced
+
 # Status, kinds of evidence, events and audit of the trip; status and events of the booking.
 NOTHING = ("at_pickup", (), (), (), "assigned", ())
 WHOLE = ("loaded", ("loaded",), ("loaded",), ("trip.load",), "in_progress", ("started",))

@@ -65,6 +65,7 @@ async def find(audit: SealedAudit, superuser: Database, deed: str, luck: random.
     assert report.first_broken_seq <= ROWS + 1
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("seed", range(5))
 async def test_every_single_deed_is_found(
     audit: SealedAudit, superuser: Database, seed: int

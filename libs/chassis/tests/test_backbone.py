@@ -52,7 +52,7 @@ async def working(database: Database, bus: FakeBus, lease: Lease) -> AsyncGenera
 async def until_effects(database: Database, count: int, *, seconds: float = 20) -> None:
     async with asyncio.timeout(seconds):
         while await how_many(database) < count:
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
 
 
 async def how_many(database: Database) -> int:
@@ -113,6 +113,7 @@ async def test_without_a_bus_it_says_so(runtime: Database) -> None:
             pass
 
 
+@pytest.mark.untraced
 @pytest.mark.long
 async def test_postgres_restarts_in_the_middle(
     postgres_server: EmbeddedPostgres, recipe: Recipe

@@ -21,6 +21,8 @@ from chassis.testing.databases import TestDatabase, TestServer, alembic_recipe
 from .event_worker import HANDLERS, QUEUE
 from .eventful import effects, fill_outbox, make_effects, thing_done, waiting
 
+pytestmark = pytest.mark.untraced
+
 WORKER = Path(__file__).with_name("event_worker.py")
 BATCH = 500
 

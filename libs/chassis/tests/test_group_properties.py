@@ -20,6 +20,8 @@ from chassis.testing.databases import TestDatabase
 
 from .grouping import THINGS, TOO_BIG, CutDatabase, create_things, write
 
+pytestmark = pytest.mark.untraced
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:

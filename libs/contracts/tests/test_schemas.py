@@ -107,6 +107,7 @@ names = st.from_regex(r"\A[a-z]{1,6}\Z")
 kinds = st.sampled_from([int, str, bool, list[int], Inner, Goods])
 
 
+@pytest.mark.untraced
 @given(st.dictionaries(names, kinds, min_size=1), st.dictionaries(names, kinds), st.data())
 def test_adding_optional_fields_is_the_only_way(
     old: dict[str, Any], new: dict[str, Any], data: st.DataObject
