@@ -183,7 +183,7 @@ targets = st.builds(Targets, wanted=st.integers(0, 5), running=st.just(1), ready
 looks = st.builds(Look, new=windows(), old=windows(), recent=windows(), targets=targets)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(looks)
 def test_a_look_has_one_verdict_of_those_that_its_time_allows(seen: Look) -> None:
     before, after = judge(seen, over=False), judge(seen, over=True)
@@ -202,7 +202,7 @@ def test_a_look_has_one_verdict_of_those_that_its_time_allows(seen: Look) -> Non
         )
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(counts, st.floats(0.01, 1))
 def test_a_quantile_keeps_the_share_within_it_and_none_smaller_does(
     taken: tuple[int, ...], share: float

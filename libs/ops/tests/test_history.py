@@ -24,7 +24,7 @@ def steps(draw: st.DrawFn) -> tuple[int, bool]:
     return came, draw(st.booleans())
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(st.lists(steps(), min_size=1, max_size=30), st.integers(0, 29))
 def test_a_window_has_what_came_in_it(came: list[tuple[int, bool]], first: int) -> None:
     history = History(BOUNDS)
@@ -69,7 +69,7 @@ def test_what_was_counted_before_anybody_looked_is_in_no_window() -> None:
     assert (window.requests, sum(window.counts)) == (0, 0)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(st.integers(5, 20))
 def test_a_day_is_kept_in_little_and_recent_minutes_in_full(period: int) -> None:
     history = History(BOUNDS)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from statistics import median
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ops.rollout.analysis import LIMITS
@@ -89,6 +89,7 @@ def test_two_per_cent_beside_none_are_found_at_the_fourth_failure() -> None:
         assert log_evidence(*share, tolerated=LIMITS.tolerated_ratio) >= ENOUGH
 
 
+@settings(max_examples=40)
 @given(trials(), trials(), st.floats(1, 3))
 def test_it_never_fails_and_says_nothing_without_requests(
     new: Trials, old: Trials, tolerated: float
@@ -99,6 +100,7 @@ def test_it_never_fails_and_says_nothing_without_requests(
     assert log_evidence(Trials(0, 0), old, tolerated=tolerated) == 0
 
 
+@settings(max_examples=40)
 @given(trials(), trials())
 def test_more_failures_of_the_new_one_speak_against_it_and_of_the_old_one_for_it(
     new: Trials, old: Trials
@@ -109,6 +111,7 @@ def test_more_failures_of_the_new_one_speak_against_it_and_of_the_old_one_for_it
         assert log_evidence(new, Trials(old.total, old.hits + 1), tolerated=1.5) < found
 
 
+@settings(max_examples=40)
 @given(st.floats(0.001, 0.999), st.floats(1, 3))
 def test_the_next_failure_of_an_equal_changes_nothing_on_average(
     share: float, tolerated: float
