@@ -36,6 +36,7 @@ pytestmark = pytest.mark.untraced
 
 CALLERS = 64
 CONNECTIONS = 16
+KM_PER_DAY = 350
 # A trip is planned for the next 90 days.
 RACES_A_TRUCK = 50
 
@@ -88,7 +89,13 @@ class Race:
         while True:
             try:
                 async with self.committing.begin() as session:
-                    await accept_load(session, caller=caller, booking_id=load.id, wanted=wanted)
+                    await accept_load(
+                        session,
+                        caller=caller,
+                        booking_id=load.id,
+                        wanted=wanted,
+                        km_per_day=KM_PER_DAY,
+                    )
             except TruckBusy:
                 return TruckBusy
             except DatabaseUnavailable:
