@@ -21,12 +21,15 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from bench.platform import Platform
 from ops import control, database, plane, stale
 from ops.errors import OpsError
+from ops.services import Layout
 from ops.state import StateFolder
 
 from .driver import UBERTRUCK, Driver
 from .support import eventually
+from .versions import lived_through
 from .wellness import it_would_pass_its_own_validation
 
 TRANSPORT = {
@@ -258,6 +261,12 @@ async def a_crashed_service_comes_back(driver: Driver) -> None:
     book(driver, str(uuid4()))
 
 
+async def nobody_notices_a_version_that_comes_and_goes(driver: Driver, folder: Path) -> None:
+    """The short form; nightly it is whole, and has a hundred times as many requests."""
+    up = Platform(layout=Layout.remembered(StateFolder(driver.state)), seconds=0)
+    await lived_through(up, folder, least=1000, rate=60, pause=0.2, whole=False)
+
+
 async def it_survives_an_absence_of_postgres(driver: Driver) -> None:
     before = {name: row["pid"] for name, row in driver.status().items() if name != "postgres"}
     driver.ask("stop", "postgres")
@@ -337,6 +346,7 @@ async def test_a_platform_from_its_first_start_to_its_end(driver: Driver, tmp_pa
     its_documents_are_there(driver)
     logs_are_kept(driver)
     a_second_one_is_refused(driver)
+    await nobody_notices_a_version_that_comes_and_goes(driver, tmp_path)
     await it_does_without_its_neighbours(driver)
     await it_survives_an_absence_of_postgres(driver)
     its_audit_is_whole(driver)
