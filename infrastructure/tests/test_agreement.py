@@ -134,6 +134,29 @@ def test_the_pipeline_deploys_what_there_is() -> None:
     }
 
 
+def test_what_is_released_has_a_repository(made: Plan) -> None:
+    workflow = (ROOT / ".github" / "workflows" / "release.yml").read_text()
+    images = re.findall(r"\bname: ([a-z]+-service)\}", workflow)
+    [charts] = re.findall(r"for chart in ([a-z ]+); do", workflow)
+    pushed = [*images, *(f"charts/{chart}" for chart in charts.split())]
+    assert len(pushed) > 5
+    repositories = {one.properties["RepositoryName"] for one in made.of("AWS::ECR::Repository")}
+    assert {f"ubertruck/{one}" for one in pushed} <= repositories
+
+
+def test_the_pipeline_is_who_its_environments_say(environment: str) -> None:
+    made = Plan("ap-south-1")
+    said = {"Repository": "ubertruck/ubertruck", "Environment": environment}
+    outputs = made.deploy("pipeline.yaml", said)
+    workflows = "".join(path.read_text() for path in (ROOT / ".github/workflows").glob("*.yml"))
+    asked = set(re.findall(r"vars\.(\w+_(?:ROLE|BUCKET))", workflows))
+    assert asked == {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", one).upper() for one in outputs}
+    subjects = re.findall(r"repo:ubertruck/ubertruck:environment:(\w+)", str(made.resources))
+    assert set(subjects) == {environment, "registry"}
+    for subject in subjects:
+        assert f"environment: {subject}" in workflows
+
+
 def test_the_readme_names_every_template() -> None:
     text = (FOLDER / "README.md").read_text()
     assert [name for name in NAMES if f"`{name}`" not in text] == []

@@ -1,6 +1,7 @@
 """Who may do what."""
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -47,6 +48,24 @@ def test_no_role_may_do_anything_by_a_wildcard(made: Plan) -> None:
             assert statement["Effect"] == "Allow"
             for action in listed(statement["Action"]):
                 assert "*" not in action, f"{role.template} {name}"
+
+
+def test_the_pipeline_may_do_anything_only_by_way_of_cloudformation() -> None:
+    made = Plan("ap-south-1")
+    made.deploy("pipeline.yaml", {"Repository": "a/b", "Environment": "production"})
+    mighty: list[str] = []
+    for role in made.of("AWS::IAM::Role"):
+        if "ManagedPolicyArns" in role.properties:
+            mighty.append(role.name)
+            [trusted] = role.properties["AssumeRolePolicyDocument"]["Statement"]
+            assert trusted["Principal"] == {"Service": "cloudformation.amazonaws.com"}
+        for _, statement in statements(role):
+            assert not [one for one in listed(statement["Action"]) if "*" in one]
+            if "*" in listed(statement["Resource"]):
+                assert statement["Action"] == "ecr:GetAuthorizationToken"
+            if "iam:PassRole" in listed(statement["Action"]):
+                assert statement["Resource"] == "<Stack.Arn>"
+    assert mighty == ["Stack"]
 
 
 def test_only_what_can_t_be_limited_is_allowed_everywhere(made: Plan) -> None:
@@ -102,6 +121,8 @@ def test_secrets_are_read_as_they_are_now_and_from_inside(made: Plan) -> None:
         for _, statement in statements(role):
             if "secretsmanager:GetSecretValue" in listed(statement["Action"]):
                 read += 1
+                for arn in listed(statement["Resource"]):
+                    assert re.search(r":secret:ubertruck/(staging|production)/", arn)
                 condition = statement["Condition"]
                 assert condition["StringEquals"]["aws:SourceVpce"]
                 assert condition["ForAnyValue:StringEquals"] == {
