@@ -180,3 +180,20 @@ def test_images_are_pinned() -> None:
     fixed = re.compile(r":(dev|v?\d+(\.\d+)*)(@sha256:[0-9a-f]{64})?$")
     for name, one in containers().items():
         assert fixed.search(one["image"]), name
+
+
+def test_reloaded_code_is_the_checkouts_and_lies_where_the_images_has_it() -> None:
+    places = "/app/lib/python3.13/site-packages"
+    assert f" {places}" in (ROOT / "Dockerfile").read_text()
+    reloading = composed("docker-compose.yml", "compose.dev.yml")["services"]
+    for service in SERVICES:
+        for name in (service, f"{service}-worker"):
+            one = reloading[name]
+            code = [mount for mount in one["volumes"] if mount["type"] == "bind"]
+            assert len(code) == 3, name
+            for mount in code:
+                source = Path(mount["source"])
+                assert (source / "__init__.py").is_file(), name
+                assert (mount["target"], mount["read_only"]) == (f"{places}/{source.name}", True)
+            watched = {watch["path"] for watch in one["develop"]["watch"]}
+            assert watched == {mount["source"] for mount in code}
