@@ -59,3 +59,46 @@ def test_every_image_is_built_scanned_and_released() -> None:
     )
     assert built is not None
     assert sorted(built[1].split()) == sorted(images.values())
+
+
+def uses() -> list[tuple[str, str]]:
+    """Every action and workflow that is used, with the comment beside it."""
+    paths = [*WORKFLOWS, *(ROOT / ".github" / "actions").glob("*/action.yml")]
+    text = "\n".join(path.read_text() for path in paths)
+    return re.findall(r"uses: (\S+)(?: # (.*))?$", text, re.MULTILINE)
+
+
+def test_actions_are_pinned_by_their_hash_and_say_their_version() -> None:
+    versions: dict[str, set[tuple[str, str]]] = {}
+    for used, comment in uses():
+        if used.startswith("$/"):
+            at = ROOT / used.removeprefix("$/")
+            assert at.is_file() or (at / "action.yml").is_file()
+            continue
+        name, _, pin = used.partition("@")
+        assert re.fullmatch(r"[0-9a-f]{40}", pin), used
+        assert re.fullmatch(r"v\d+\.\d+\.\d+", comment), used
+        versions.setdefault(name, set()).add((pin, comment))
+    assert len(versions) > 5
+    # One version of each everywhere.
+    assert [name for name, found in versions.items() if len(found) > 1] == []
+
+
+def test_every_job_says_what_it_may_and_how_long() -> None:
+    for path in WORKFLOWS:
+        workflow = read(path)
+        assert workflow["permissions"] == {}, path.name
+        for name, job in workflow["jobs"].items():
+            assert job["permissions"], f"{path.name}: {name}"
+            # Whoever calls a workflow can't limit it; its own jobs do.
+            assert "timeout-minutes" in job or "uses" in job, f"{path.name}: {name}"
+
+
+def test_two_runs_of_the_same_don_t_meet() -> None:
+    groups = [read(path)["concurrency"]["group"] for path in WORKFLOWS]
+    assert len(set(groups)) == len(WORKFLOWS) > 3
+
+
+def test_nothing_is_put_into_a_command_line_by_an_expression() -> None:
+    # A secret there is in the process list, and a title of somebody's is a command.
+    assert [step for step in steps() if "${{" in step] == []
