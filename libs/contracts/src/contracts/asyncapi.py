@@ -55,7 +55,8 @@ def example_event(event: Event) -> dict[str, Any]:
         "time": "2026-11-24T09:30:00Z",
         "datacontenttype": "application/json",
         "aggregateversion": 1,
-        "tenantid": data["tenant_id"],
+        # What is of the platform itself is no tenant's.
+        **({"tenantid": data["tenant_id"]} if "tenant_id" in data else {}),
         "data": data,
     }
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from contracts import bids, booking, fleet, payment, positions, trips
+from contracts import bids, booking, fleet, payment, positions, rollout, trips
 from contracts.events import Event
 
 _ALL: Final = (
@@ -14,6 +14,7 @@ _ALL: Final = (
     *fleet.EVENTS,
     *positions.EVENTS,
     *payment.EVENTS,
+    *rollout.EVENTS,
 )
 
 EVENTS: Final[Mapping[str, Event]] = MappingProxyType({event.type: event for event in _ALL})

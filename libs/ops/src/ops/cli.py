@@ -10,6 +10,7 @@ import typer
 
 from ops.errors import OpsError
 from ops.meshing.cli import app as mesh_app
+from ops.rollout.cli import app as rollout_app
 from ops.state import StateFolder
 
 app = typer.Typer(
@@ -28,6 +29,7 @@ app.add_typer(events_app, name="events")
 app.add_typer(evidence_app, name="evidence")
 app.add_typer(keys_app, name="keys")
 app.add_typer(mesh_app, name="mesh")
+app.add_typer(rollout_app, name="rollout")
 
 
 @app.callback()

@@ -83,10 +83,10 @@ class Slots:
         StartError with its last words when it doesn't come up, and then it stays for a look.
         """
         async with self._locks[service.name]:
-            self._require_idle(service, colour)
             up = (await self.targets(service, colour)).ready
             if self.code(service, colour) == code and up:
                 return
+            self._require_idle(service, colour)
             require_source(code, service.package)
             await self._clear(service, colour)
             if preparation.is_ahead(code, service.name):

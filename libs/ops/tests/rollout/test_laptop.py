@@ -34,6 +34,7 @@ async def test_a_version_comes_up_gets_requests_and_becomes_the_active_one(tmp_p
             for weight in (10, 50, 100):
                 await site.set_weights(SERVICE, {GREEN: weight, BLUE: 100 - weight})
                 assert (await site.weights(SERVICE))[GREEN] == weight
+                await site.bring_up(SERVICE, GREEN, str(new), replicas=1)
             assert await users.ask() == "new", "it returns when Envoy has it"
             await site.scale(SERVICE, GREEN, 2)
             assert await site.targets(SERVICE, GREEN) == Targets(wanted=2, running=2, ready=2)
@@ -57,7 +58,7 @@ async def test_what_makes_no_sense_is_refused_and_changes_nothing(tmp_path: Path
     async with small_laptop(tmp_path, old) as small:
         site = small.site
         refusals = {
-            "booking-service-blue is active": site.bring_up(SERVICE, BLUE, str(old), replicas=1),
+            "booking-service-blue is active": site.bring_up(SERVICE, BLUE, "installed", replicas=1),
             "is active": site.retire(SERVICE, BLUE),
             "Nothing runs in booking-service-green": site.promote(SERVICE, GREEN),
             "Nothing runs in": site.scale(SERVICE, GREEN, 2),

@@ -18,6 +18,10 @@ class Conflict(OpsError):
     """Somebody else changed the rollout in between: look again."""
 
 
+class AlreadyDriven(OpsError):
+    """Another process drives the rollout."""
+
+
 class Store(Protocol):
     """A file on a laptop, a ConfigMap in a cluster. Errors: OpsError, in words."""
 
@@ -30,7 +34,7 @@ class Store(Protocol):
         ...
 
     def driving(self) -> AbstractAsyncContextManager[None]:
-        """Be the only driver; OpsError when there is one. A dead driver's place is taken over."""
+        """Be the only driver; `AlreadyDriven` when there is one. A dead one's place is free."""
         ...
 
 
@@ -82,7 +86,7 @@ class FileStore:
             try:
                 held.enter_context(_locked(self._driving, fcntl.LOCK_EX | fcntl.LOCK_NB))
             except BlockingIOError as error:
-                raise OpsError("Another process drives the rollout already.") from error
+                raise AlreadyDriven("Another process drives the rollout already.") from error
             yield
 
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from ops.errors import OpsError
 from ops.rollout.eks.kubectl import LEASES, Absent, Conflict, Kubectl, Object
+from ops.rollout.store import AlreadyDriven
 
 NAME = "ubertruck-rollout"
 SECONDS = 30
@@ -56,13 +57,13 @@ class Leases:
             found = None
         owner = _owner(found)
         if owner:
-            raise OpsError(f"{owner} drives a rollout of this environment already.")
+            raise AlreadyDriven(f"{owner} drives a rollout of this environment already.")
         try:
             if found is None:
                 return await self.kubectl.create(LEASES, self._lease(holder))
             return await self.kubectl.replace(LEASES, self._lease(holder, found))
         except Conflict as error:
-            raise OpsError("Somebody else just began to drive a rollout.") from error
+            raise AlreadyDriven("Somebody else just began to drive a rollout.") from error
 
     async def _keep(self, lease: Object) -> None:
         """Give signs of life; LeaseLost when they aren't ours, or before one comes too late."""
