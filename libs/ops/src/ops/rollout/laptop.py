@@ -117,7 +117,7 @@ async def _await_reloads(socket: Path, wanted: int) -> None:
 async def _reloads(socket: Path) -> int | None:
     """How many times an Envoy took up routes; None when it tells nothing."""
     # Certificates take longer to load than all the rest, and a Unix socket has none.
-    transport = httpx.AsyncHTTPTransport(uds=str(socket), verify=False)  # noqa: S501
+    transport = httpx.AsyncHTTPTransport(uds=str(socket), verify=False)
     try:
         async with httpx.AsyncClient(
             transport=transport, base_url="http://envoy", timeout=ENVOY_SECONDS
