@@ -19,6 +19,8 @@ import yaml
 from . import protobuf
 
 Object = dict[str, Any]
+# The version that a cluster has to begin with.
+OLD = "1" * 40
 # apiVersion: kind -> plural, all of them namespaced.
 KINDS = {
     "v1": {

@@ -1,10 +1,6 @@
 """Real helm and kubectl against an API server of ours: releases, weights, slots."""
 
 import asyncio
-import json
-import os
-import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,52 +8,24 @@ from typing import Any
 import pytest
 
 from ops.errors import OpsError
-from ops.releases import release
 from ops.rollout.eks.helm import Helm
 from ops.rollout.eks.kubectl import Kubectl
-from ops.rollout.eks.place import opened
-from ops.rollout.eks.programs import program
-from ops.rollout.eks.site import EksSite, schema_revision
+from ops.rollout.eks.site import EksSite
 from ops.rollout.ports import Colour, Targets
 
-from .cluster import Cluster, Object, Refused, running
+from .cluster import OLD, Cluster, Refused
 
 BLUE, GREEN = Colour
 BOOKING = "booking-service"
 ROUTER = "booking-router"
-OLD, NEW = "1" * 40, "2" * 40
+NEW = "2" * 40
 Weights = dict[Colour, int]
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Object]:
-    """The objects of a cluster after its first install."""
-    folder = tmp_path_factory.mktemp("install")
-    cluster = Cluster()
-    first = folder / "first.json"
-    slot = {"version": OLD, "schemaRevision": schema_revision("booking")}
-    first.write_text(json.dumps({"colours": {"blue": slot}}))
-    with running(cluster, folder) as environment:
-        for told in (release("dev", "routing"), release("dev", BOOKING, first)):
-            subprocess.run(  # noqa: S603 - helm with arguments of ours
-                [program("helm"), "install", *told.arguments, "--server-side=true"],
-                env={**os.environ, **environment},
-                check=True,
-                capture_output=True,
-            )
-    return cluster.objects
-
-
 @pytest.fixture
-def cluster(
-    installed: dict[tuple[str, str], Object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Cluster]:
+def cluster(booking_cluster: Cluster) -> Cluster:
     """One in which booking runs in blue."""
-    found = Cluster(installed)
-    with running(found, tmp_path) as environment:
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        yield found
+    return booking_cluster
 
 
 @pytest.fixture
@@ -81,7 +49,7 @@ def shares(green: int) -> Weights:
     return {BLUE: 100 - green, GREEN: green}
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 async def test_a_version_takes_over_and_the_other_goes(cluster: Cluster, site: EksSite) -> None:
     assert await site.active(BOOKING) == BLUE
     assert await site.version(BOOKING, BLUE) == OLD
@@ -252,14 +220,11 @@ async def test_what_makes_no_sense_is_refused_and_changes_nothing(
 
 
 @pytest.mark.usefixtures("cluster")
-async def test_only_the_environment_that_is_meant_is_touched() -> None:
-    async with opened("dev") as place:
-        assert await place.site.active(BOOKING) == BLUE
-        assert await place.store.load() is None
-        assert place.metrics == place.own_metrics, "App Mesh tells Prometheus nothing"
-    with pytest.raises(OpsError, match="the cluster of dev, not of production"):
-        async with opened("production"):
-            pytest.fail("another environment's cluster was taken")
+async def test_only_the_environment_that_is_meant_is_touched(site: EksSite) -> None:
+    wrong = replace(site, helm=replace(site.helm, environment="production"))
+    for deed in (wrong.set_weights(BOOKING, shares(0)), wrong.scale(BOOKING, BLUE, 2)):
+        with pytest.raises(OpsError, match="the cluster of dev, not of production"):
+            await deed
 
 
 async def test_a_cluster_that_is_away_or_slow_is_one_sentence(

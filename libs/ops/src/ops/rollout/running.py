@@ -12,6 +12,7 @@ from rich.live import Live
 from ops.errors import OpsError
 from ops.rollout import commands, state
 from ops.rollout.commands import Interrupted, Show, exit_code, now
+from ops.rollout.eks.place import cluster
 from ops.rollout.places import Place, laptop
 from ops.rollout.plan import Plan, read_policy
 from ops.rollout.screen import Progress, how_to_go_on, line_of, lines_of, plan_lines
@@ -27,7 +28,7 @@ def place_of(folder: StateFolder, environment: str | None) -> Place:
     """Where rollouts of an environment happen; this machine's platform without one."""
     if environment is None:
         return laptop(folder)
-    raise OpsError(f"There is no environment {environment}.", code=2)
+    return cluster(environment)
 
 
 def show_plan(

@@ -29,14 +29,22 @@ class Helm:
     seconds: float = 120.0
 
     async def values(self, name: str) -> Values:
-        """All that a release goes by; OpsError when it isn't installed."""
+        """All that a release goes by.
+
+        OpsError when it isn't installed, or this is another environment's cluster.
+        """
         try:
             text = await self._helm("get", "values", name, "--all", "--output=json")
         except ProgramFailed as error:
             if "not found" in str(error):
                 raise OpsError(f"The release {name} isn't installed in the cluster.") from error
             raise
-        return json.loads(text)
+        values: Values = json.loads(text)
+        here = values["global"]["environment"]
+        if here != self.environment:
+            message = f"kubectl points to the cluster of {here}, not of {self.environment}."
+            raise OpsError(message, code=2)
+        return values
 
     async def upgrade(self, name: str, changes: Mapping[str, Any]) -> None:
         """Tell a release anew: the environment's values files, and `changes` over them.

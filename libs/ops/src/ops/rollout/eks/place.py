@@ -1,49 +1,65 @@
-"""Everything that a rollout needs of one environment's cluster."""
+"""One environment's cluster as a place of rollouts."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+
+import yaml
 
 from ops.errors import OpsError
+from ops.releases import ENVIRONMENTS, SERVICES, VALUES
 from ops.rollout.eks.forward import Forwards
 from ops.rollout.eks.helm import Helm
 from ops.rollout.eks.kubectl import Kubectl
+from ops.rollout.eks.ledger import ClusterLedger
 from ops.rollout.eks.site import ROUTING, EksSite
 from ops.rollout.eks.store import ClusterStore
 from ops.rollout.eks.telling import ClusterHealth, ClusterMetrics, compared_by, prometheus_of
 from ops.rollout.metrics.prometheus import APPS
+from ops.rollout.places import POLICIES, Place, Sight, in_words
+from ops.rollout.validator import Validator
+
+# Each look at the state is a process that logs in to the cluster.
+ATTENTION_SECONDS = 2.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """`metrics` are what versions are compared by; `own_metrics` count operators' requests too."""
-
-    site: EksSite
-    store: ClusterStore
-    health: ClusterHealth
-    metrics: ClusterMetrics
-    own_metrics: ClusterMetrics
-
-
-@asynccontextmanager
-async def opened(environment: str) -> AsyncGenerator[Place]:
-    """The cluster that kubectl points to; OpsError when that is another environment's."""
+def cluster(environment: str) -> Place:
+    """The cluster that kubectl points to, which has to be this environment's."""
+    if environment not in ENVIRONMENTS:
+        names = ", ".join(ENVIRONMENTS)
+        raise OpsError(f"There is no environment {environment}. There are: {names}.", code=2)
     kubectl, forwards = Kubectl(), Forwards()
     helm = Helm(environment=environment, kubectl=kubectl)
-    values = await helm.values(ROUTING)
-    here = values["global"]["environment"]
-    if here != environment:
-        raise OpsError(f"kubectl points to the cluster of {here}, not of {environment}.", code=2)
-    prometheus = prometheus_of(values)
-    try:
-        yield Place(
-            site=EksSite(kubectl=kubectl, helm=helm, forwards=forwards),
-            store=ClusterStore(kubectl),
+    site = EksSite(kubectl=kubectl, helm=helm, forwards=forwards)
+
+    @asynccontextmanager
+    async def seeing() -> AsyncGenerator[Sight]:
+        values = await helm.values(ROUTING)
+        at = prometheus_of(values)
+        validator = Validator(
+            site=site,
+            # What is forwarded to a pod passes its sidecar by.
+            metrics=ClusterMetrics(forwards=forwards, prometheus=at, series=APPS),
             health=ClusterHealth(kubectl=kubectl, forwards=forwards),
-            metrics=ClusterMetrics(
-                forwards=forwards, prometheus=prometheus, series=compared_by(values)
-            ),
-            own_metrics=ClusterMetrics(forwards=forwards, prometheus=prometheus, series=APPS),
         )
-    finally:
-        forwards.close()
+        metrics = ClusterMetrics(forwards=forwards, prometheus=at, series=compared_by(values))
+        try:
+            yield Sight(metrics=metrics, validate=in_words(validator))
+        finally:
+            forwards.close()
+
+    return Place(
+        site=site,
+        store=ClusterStore(kubectl),
+        ledger=ClusterLedger(site=site),
+        calls=_calls(),
+        policy=POLICIES / f"{environment}.toml",
+        named=str,
+        seeing=seeing,
+        attention=ATTENTION_SECONDS,
+    )
+
+
+def _calls() -> dict[str, set[str]]:
+    """Which of the services each of them calls, by helm/values/global.yaml."""
+    calls = yaml.safe_load((VALUES / "global.yaml").read_text())["global"]["calls"]
+    return {service: {*calls.get(service, ())} & {*SERVICES} for service in SERVICES}

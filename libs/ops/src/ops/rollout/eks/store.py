@@ -1,6 +1,5 @@
 """What a rollout remembers in a cluster: a ConfigMap, written only over what was read."""
 
-import time
 from contextlib import AbstractAsyncContextManager
 
 from pydantic import ValidationError
@@ -13,32 +12,22 @@ from ops.rollout.state import Rollout
 
 NAME = "ubertruck-rollout"
 KEY = "rollout.json"
-# A driver looks five times a second, and each look is a process that logs in to the cluster.
-REST_SECONDS = 2.0
 
 
 class ClusterStore:
-    """The rollout of one environment, and the right to drive it.
+    """The rollout of one environment, and the right to drive it."""
 
-    What others write is seen `rest` seconds later at most.
-    """
-
-    def __init__(self, kubectl: Kubectl, *, rest: float = REST_SECONDS) -> None:
+    def __init__(self, kubectl: Kubectl) -> None:
         self._kubectl = kubectl
         self._leases = Leases(kubectl=kubectl)
-        self._rest = rest
-        self._seen: tuple[float, Rollout | None] | None = None
 
     async def load(self) -> Rollout | None:
         """See `Store`."""
-        if self._seen is None or time.monotonic() - self._seen[0] > self._rest:
-            found = await self._found()
-            self._seen = (time.monotonic(), None if found is None else _read(found))
-        return self._seen[1]
+        found = await self._found()
+        return None if found is None else _read(found)
 
     async def save(self, rollout: Rollout, *, after: Rollout | None) -> None:
         """See `Store`."""
-        self._seen = None
         found = await self._found()
         present = None if found is None else _read(found)
         metadata = {"name": NAME} if found is None else found["metadata"]
