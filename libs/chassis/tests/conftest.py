@@ -1,4 +1,5 @@
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from sqlalchemy import Connection
 from chassis import schema_v1, schema_v2, schema_v3
 from chassis.embedded import EmbeddedPostgres
 from chassis.migrations import exclusive_connection
-from chassis.testing.databases import Recipe, digest_of
+from chassis.testing.databases import Recipe, TestDatabase, TestServer, digest_of
 from chassis.testing.servers import make_folder
+
+from .migrating import Sample
 
 SERVICE = "chassis"
 RUNTIME_ROLE = "chassis_runtime"
@@ -71,3 +74,25 @@ def folder() -> Iterator[Path]:
 @pytest.fixture
 def data_dir(folder: Path, pristine_cluster: Path) -> Path:
     return Path(shutil.copytree(pristine_cluster, folder / "data"))
+
+
+@pytest.fixture
+def sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sample]:
+    made = Sample(tmp_path)
+    monkeypatch.setenv("UBERTRUCK_MIGRATIONS_DIR", str(tmp_path))
+    monkeypatch.setattr(sys, "path", [str(made.models.parents[1]), *sys.path])
+    yield made
+    for name in ("sample_service", "sample_service.models"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def empty(test_server: TestServer) -> Iterator[TestDatabase]:
+    """A database of the service `sample`, without tables."""
+
+    async def nothing(_url: str) -> None:
+        pass
+
+    template = test_server.ensure_template(Recipe("sample", "empty", nothing))
+    with test_server.cloned(template, "sample") as cloned:
+        yield cloned
