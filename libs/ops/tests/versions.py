@@ -193,7 +193,7 @@ async def lived_through(
             ),
             tell(),
         )
-        assert outcomes.troubles == {}
+        assert not outcomes.troubles, dict(outcomes.troubles)
         await _settled(ledger, outcomes, story.following)
         await outbox.published()
         if listener is not None:
