@@ -1,7 +1,6 @@
 """Whole rollouts on a real Envoy: bad versions, and drivers that are killed."""
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from ops.rollout.analysis import Limits
 from ops.rollout.commands import now
 from ops.rollout.plan import Policy, plan_for
 from ops.rollout.ports import Colour
+from ops.rollout.screen import how_to_go_on
 from ops.rollout.state import Phase, Rollout
 
 from .driving import FileLedger, place_on, quiet
@@ -93,8 +93,8 @@ def started(small: Small) -> subprocess.Popen[bytes]:
     )
 
 
-async def driven_until(small: Small, phase: Phase) -> None:
-    """Start a driver, and kill it as soon as it is in `phase`."""
+async def driven_until(small: Small, phase: Phase, how: int = signal.SIGKILL) -> None:
+    """Start a driver, and end it by a signal as soon as it is in `phase`."""
     store = place_on(small.folder).store
     driver = started(small)
     deadline = time.monotonic() + PATIENCE
@@ -104,8 +104,8 @@ async def driven_until(small: Small, phase: Phase) -> None:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.002)
     finally:
-        os.kill(driver.pid, signal.SIGKILL)
-        driver.wait()
+        driver.send_signal(how)
+        await asyncio.to_thread(driver.wait)
 
 
 NIGHTLY = [Phase.BRINGING_UP, Phase.VALIDATING, Phase.SHIFTING, Phase.KEEPING_OLD]
@@ -168,3 +168,18 @@ async def test_an_abort_takes_the_weight_within_a_second_with_and_without_a_driv
             # A second is what is asked for; other tests may have the processor for longer.
             assert taken < 3
             assert users.statuses.keys() == {200}
+
+
+async def test_a_driver_that_is_interrupted_leaves_a_pause_to_go_on_from(tmp_path: Path) -> None:
+    old, new = version(tmp_path, "old"), version(tmp_path, "new")
+    async with small_laptop(tmp_path, old) as small:
+        place = place_on(small.folder)
+        await begun(small, new, BAD)
+        await driven_until(small, Phase.BAKING, signal.SIGTERM)
+        found = await place.store.load()
+        assert found is not None
+        assert (found.phase, found.paused) == (Phase.BAKING, "The driver was stopped.")
+        assert (await small.site.weights(SERVICE))[GREEN] == WEIGHT
+        assert "Go on: ubertruck rollout resume" in how_to_go_on(found)
+        assert (await commands.abort(place, "enough", quiet)).reason == "enough"
+        assert await small.site.weights(SERVICE) == {BLUE: 100, GREEN: 0}
