@@ -20,7 +20,7 @@ from .fakes import FakeStore, Version, World
 from .plans import CALLS, NOON, rollout_of
 
 SERVICE = "booking-service"
-ALWAYS = Policy(freezes=(Freeze(name="for ever"),))
+ALWAYS = Policy(freeze=(Freeze(name="for ever"),))
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ async def test_there_is_nothing_to_change_without_a_rollout(world: World) -> Non
 
 
 async def test_a_plan_says_every_step(world: World) -> None:
-    policy = Policy(steps=(25, 100), bake_seconds=90, keep_old_seconds=600, freezes=ALWAYS.freezes)
+    policy = Policy(steps=(25, 100), bake_seconds=90, keep_old_seconds=600, freeze=ALWAYS.freezes)
     plan = plan_for({SERVICE: "2"}, CALLS, policy)
     before = await commands.replicas_before(place_in(world), plan)
     assert [*plan_lines(plan, before)] == [

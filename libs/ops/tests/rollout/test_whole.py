@@ -53,7 +53,7 @@ async def begun(small: Small, source: Path, policy: Policy) -> Rollout:
             id="2 % errors",
         ),
         pytest.param("await asyncio.sleep(0.3)", "Slower than before", id="300 ms slower"),
-        pytest.param("return 503", "burst", id="broken dependency"),
+        pytest.param("return 503", "burst", id="broken dependency", marks=pytest.mark.nightly),
     ],
 )
 async def test_a_bad_version_is_rolled_back_soon(tmp_path: Path, act: str, why: str) -> None:
@@ -108,14 +108,19 @@ async def driven_until(small: Small, phase: Phase, how: int = signal.SIGKILL) ->
         await asyncio.to_thread(driver.wait)
 
 
-NIGHTLY = [Phase.BRINGING_UP, Phase.VALIDATING, Phase.SHIFTING, Phase.KEEPING_OLD]
+NIGHTLY = [
+    Phase.BRINGING_UP,
+    Phase.VALIDATING,
+    Phase.SHIFTING,
+    Phase.PROMOTING,
+    Phase.KEEPING_OLD,
+]
 
 
 @pytest.mark.parametrize(
     "phase",
     [
         Phase.BAKING,
-        Phase.PROMOTING,
         *(pytest.param(phase, marks=pytest.mark.nightly) for phase in NIGHTLY),
     ],
 )
@@ -170,6 +175,7 @@ async def test_an_abort_takes_the_weight_within_a_second_with_and_without_a_driv
             assert users.statuses.keys() == {200}
 
 
+@pytest.mark.nightly
 async def test_a_driver_that_is_interrupted_leaves_a_pause_to_go_on_from(tmp_path: Path) -> None:
     old, new = version(tmp_path, "old"), version(tmp_path, "new")
     async with small_laptop(tmp_path, old) as small:
