@@ -168,7 +168,8 @@ async def lived_through(
     async def tell() -> None:
         try:
             told = story.whole() if whole else story.short()
-            await asyncio.gather(told, asyncio.sleep(least / rate))
+            # And a little, since the first is not sent at once.
+            await asyncio.gather(told, asyncio.sleep(least / rate + 5))
         finally:
             over.set()
 
