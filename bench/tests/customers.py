@@ -20,12 +20,16 @@ FLOOD = 4000
 REPEATS_A_SECOND = 500
 PATIENCE = 60.0
 
-# One statement, and so one moment, whatever others commit meanwhile.
+# One statement, and so one moment, whatever others commit meanwhile. Keys and answers come of one
+# scan: two may find the rows in different orders.
 _BOOKS = """
 SELECT coalesce((SELECT array_agg(id::text) FROM bookings), '{}'),
        coalesce((SELECT array_agg(subject) FROM outbox WHERE type = :type), '{}'),
-       coalesce((SELECT array_agg(key) FROM idempotency_records), '{}'),
-       coalesce((SELECT array_agg(convert_from(body, 'UTF8')) FROM idempotency_records), '{}')
+       coalesce(records.keys, '{}'), coalesce(records.answers, '{}')
+FROM (
+    SELECT array_agg(key) AS keys, array_agg(convert_from(body, 'UTF8')) AS answers
+    FROM idempotency_records
+) AS records
 """
 
 

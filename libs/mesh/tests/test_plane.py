@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from collections import Counter
 from contextlib import ExitStack
 
 import pytest
@@ -84,13 +85,21 @@ async def test_processes_come_and_go(plane: RunningPlane, processes: Fleet) -> N
         )
         everybody = plane.plane.instances
         async with quick(plane) as caller:
-            load = asyncio.create_task(caller.steadily(300, 1.5))
-            await asyncio.sleep(0.3)
+            came_and_went = asyncio.Event()
+
+            async def meanwhile() -> Counter[str]:
+                found: Counter[str] = Counter()
+                while not came_and_went.is_set():
+                    found += await caller.steadily(300, 0.3)
+                return found
+
+            load = asyncio.create_task(meanwhile())
             await asyncio.to_thread(plane.change, instances=(*everybody, fourth))
             fourth_works = processes["quick-blue-4"].seen.total
             await asyncio.to_thread(eventually, lambda: fourth_works() > 0)
-            await asyncio.sleep(0.3)
             await asyncio.to_thread(plane.change, instances=everybody)
+            await asyncio.sleep(0.3)
+            came_and_went.set()
             found = await load
         assert not {"dropped", "503"} & set(found)
 

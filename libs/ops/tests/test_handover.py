@@ -53,6 +53,12 @@ async def kept(spec: Spec) -> AsyncGenerator[Process]:
         await process.stop()
 
 
+async def knows_itself(tmp_path: Path, process: Process) -> None:
+    """Return once the first of a line has written down who it is: nothing else tells of that."""
+    old = tmp_path / ".ubertruck" / "old"
+    await eventually(lambda: old.exists() and old.read_text().strip() == str(process.pid))
+
+
 def is_gone(pid: int | None) -> bool:
     return not Path(f"/proc/{pid}").exists()
 
@@ -61,7 +67,7 @@ async def test_a_successor_takes_over_and_is_looked_after(tmp_path: Path) -> Non
     spec, generations = successful(folder_in(tmp_path), TAKES_OVER)
     async with kept(spec) as process:
         first = process.pid
-        await eventually((tmp_path / ".ubertruck" / "old").exists)
+        await knows_itself(tmp_path, process)
         await process.give_way(10)
         second = process.pid
         assert second not in (None, first)
@@ -74,6 +80,7 @@ async def test_a_successor_takes_over_and_is_looked_after(tmp_path: Path) -> Non
         assert second is not None
         os.kill(second, signal.SIGKILL)
         await eventually(lambda: process.restarts == 1 and process.phase is Phase.READY)
+        await knows_itself(tmp_path, process)
         await process.give_way(10)
         assert generations == [1, 1], "a crash ends the line"
         assert process.restarts == 1
@@ -88,7 +95,7 @@ async def test_without_a_successor_the_first_goes_on(
     spec, generations = successful(folder_in(tmp_path), text)
     async with kept(spec) as process:
         first = process.pid
-        await eventually((tmp_path / ".ubertruck" / "old").exists)
+        await knows_itself(tmp_path, process)
         for _ in range(2):
             with pytest.raises(StartError, match=words):
                 await process.give_way(seconds)
@@ -100,7 +107,7 @@ async def test_without_a_successor_the_first_goes_on(
 async def test_when_both_end_it_is_started_anew(tmp_path: Path) -> None:
     spec, _ = successful(folder_in(tmp_path), 'kill -KILL "$OLD"; exit 3')
     async with kept(spec) as process:
-        await eventually((tmp_path / ".ubertruck" / "old").exists)
+        await knows_itself(tmp_path, process)
         # Whichever end was noticed first.
         with suppress(StartError):
             await process.give_way(10)
@@ -111,7 +118,7 @@ async def test_stopped_in_the_middle_it_leaves_nobody(tmp_path: Path) -> None:
     spec, _ = successful(folder_in(tmp_path), f"echo $$ > {tmp_path}/new; {SLEEP}")
     async with kept(spec) as process:
         first = process.pid
-        await eventually((tmp_path / ".ubertruck" / "old").exists)
+        await knows_itself(tmp_path, process)
         giving = asyncio.create_task(process.give_way(30))
         await eventually(
             lambda: (tmp_path / "new").exists() and (tmp_path / "new").read_text() != ""
