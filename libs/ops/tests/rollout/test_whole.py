@@ -27,8 +27,9 @@ RATE = 400
 WEIGHT = 25
 PATIENCE = 60.0
 BAD = Policy(steps=(WEIGHT, 100), bake_seconds=30, limits=Limits(minimum_requests=50))
+# Figures are taken each second, so that of a short bake little may be seen.
 GOOD = Policy(
-    steps=(50, 100), bake_seconds=2, keep_old_seconds=0.5, limits=Limits(minimum_requests=20)
+    steps=(50, 100), bake_seconds=3, keep_old_seconds=0.5, limits=Limits(minimum_requests=5)
 )
 
 
