@@ -36,6 +36,8 @@ pytestmark = pytest.mark.untraced
 
 CALLERS = 64
 CONNECTIONS = 16
+# Seconds for one race, also where many wait for a connection.
+PATIENCE = 120
 KM_PER_DAY = 350
 # A trip is planned for the next 90 days.
 RACES_A_TRUCK = 50
@@ -77,7 +79,10 @@ class Race:
     async def run(self, caller: UseCaller, number: int) -> None:
         """All want it for the same time, in each race for another."""
         at = SOON + timedelta(days=number)
-        gets = await asyncio.gather(*(self._want(caller, entrant, at) for entrant in self.entrants))
+        async with asyncio.timeout(PATIENCE):
+            gets = await asyncio.gather(
+                *(self._want(caller, entrant, at) for entrant in self.entrants)
+            )
         assert Counter(gets) == {None: 1, TruckBusy: CALLERS - 1}
         assert await self._held() == number + 1
 

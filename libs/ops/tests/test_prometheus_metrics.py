@@ -205,7 +205,7 @@ async def a_real_one(folder: Path, target: int) -> AsyncGenerator[str]:
 
 
 @pytest.mark.nightly
-@pytest.mark.skipif(  # the tests may demand Python only
+@pytest.mark.skipif(  # the tests may demand Python only, and this one runs Prometheus itself
     shutil.which("prometheus") is None, reason="prometheus is not installed"
 )
 async def test_a_real_prometheus(tmp_path: Path) -> None:
