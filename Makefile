@@ -142,9 +142,9 @@ test: .venv/dev.stamp ## Run the tests, with coverage (ARGS="-k booking" narrows
 
 .PHONY: test-nightly
 test-nightly: .venv/dev.stamp ## Run the long tests
-	$(BIN)/pytest -m nightly --ignore bench/tests/test_soak.py $(ARGS)
+	$(BIN)/pytest -m nightly --timeout 7200 --ignore bench/tests/test_soak.py $(ARGS)
 	@# Alone, since it measures.
-	$(if $(ARGS),,$(BIN)/pytest -n 0 -m nightly bench/tests/test_soak.py)
+	$(if $(ARGS),,$(BIN)/pytest -n 0 -m nightly --timeout 7200 bench/tests/test_soak.py)
 
 .PHONY: test-compose
 test-compose: .venv/dev.stamp ## Build the images, run the platform in containers, and test it
@@ -152,7 +152,7 @@ test-compose: .venv/dev.stamp ## Build the images, run the platform in container
 		echo "make test-compose: skipped, since no Docker engine answers."; \
 	else \
 		$(MAKE) --no-print-directory images \
-		&& DOCKER=$(DOCKER) $(BIN)/pytest -n 0 -m compose $(ARGS); \
+		&& DOCKER=$(DOCKER) $(BIN)/pytest -n 0 -m compose --timeout 1800 $(ARGS); \
 	fi
 
 .PHONY: bench
