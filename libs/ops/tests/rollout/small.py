@@ -70,13 +70,18 @@ async def small_laptop(folder: Path, good: Path) -> AsyncGenerator[Small]:
 
 @dataclass
 class Caller:
-    """Asks `rate` times a second, by many connections; counts statuses and versions."""
+    """Asks `rate` times a second, by many connections; counts statuses and versions.
+
+    What could not be asked in time is asked as soon as it can be. `answers` and `failures` are
+    the times of them, in monotonic seconds.
+    """
 
     port: int
     colour: str | None = None
     statuses: Counter[int] = field(default_factory=Counter[int])
     versions: Counter[str] = field(default_factory=Counter[str])
     failures: list[float] = field(default_factory=list[float])
+    answers: list[float] = field(default_factory=list[float])
 
     async def ask(self) -> str:
         """One request by a connection of its own: which version answered."""
@@ -124,8 +129,9 @@ class Caller:
         body = (await reader.readexactly(length)).decode()
         status = int(head.split()[1])
         self.statuses[status] += 1
+        self.answers.append(time.monotonic())
         if status == 200:
             self.versions[body] += 1
         else:
-            self.failures.append(time.monotonic())
+            self.failures.append(self.answers[-1])
         return body
