@@ -62,8 +62,9 @@ async def plane(shared: RunningPlane) -> AsyncGenerator[RunningPlane]:
     shared.fleet.forget()
     processes = [shared.fleet[name] for name in INSTANCES if name.startswith("quick")]
     async with quick(shared) as caller:
-        while not all(process.seen for process in processes):
-            assert (await caller.call()).status == 200
+        async with asyncio.timeout(10):
+            while not all(process.seen for process in processes):
+                assert (await caller.call()).status == 200
     shared.fleet.forget()
     original = shared.plane
     yield shared

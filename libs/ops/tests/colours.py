@@ -145,8 +145,9 @@ async def colours(folder: Path, *, green: int = 10) -> AsyncGenerator[Colours]:
         held.push_async_callback(envoy.wait)
         held.callback(envoy.kill_group)
         ready = listens([*ports.values()])
-        while not await ready():
-            await asyncio.sleep(0.02)
+        async with asyncio.timeout(30):
+            while not await ready():
+                await asyncio.sleep(0.02)
         yield Colours(folder / "admin.sock", apps, ports, envoy)
 
 
