@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
