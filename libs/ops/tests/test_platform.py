@@ -329,6 +329,7 @@ async def killed_it_takes_its_children_along(driver: Driver) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.untraced
 @pytest.mark.timeout(900)
 async def test_a_platform_from_its_first_start_to_its_end(driver: Driver, tmp_path: Path) -> None:
     driver.up()
