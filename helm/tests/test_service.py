@@ -54,6 +54,15 @@ def test_the_newest_version_migrates_and_the_job_is_named_after_its_revision() -
     assert "annotations" not in job["metadata"]
 
 
+def test_spans_go_where_the_values_say_or_nowhere() -> None:
+    def told(name: str) -> str | None:
+        settings = of_kind(case(name), "ConfigMap")["booking-service"]["data"]
+        return settings.get("UBERTRUCK_OTLP_ENDPOINT")
+
+    assert told("green") == "http://collector.monitoring:4318"
+    assert told("istio") is None
+
+
 def test_without_a_mesh_the_active_slot_gets_the_requests() -> None:
     def selector(name: str) -> dict[str, str]:
         return of_kind(case(name), "Service")["booking-service"]["spec"]["selector"]
