@@ -126,6 +126,24 @@ async def test_another_bill_takes_its_place(trip: Journey, session: AsyncSession
     assert (await last_entry(trip))["data"]["previous_eway_bill"] == NUMBER
 
 
+async def test_the_time_of_a_bill_is_corrected_but_not_put_off(
+    trip: Journey, session: AsyncSession
+) -> None:
+    await trip.reach("in_transit", eway_bill=bill())
+    end = await ending(session, trip, timedelta(hours=-48), days=3)
+    for body in (bill(), bill(ago=timedelta(days=4), distance_km=1500)):
+        problem(await record(trip, body), 409, "eway-bill-known")
+    shown = (await trip.driver.get(trip.path)).json()["eway_bill"]
+    assert datetime.fromisoformat(shown["expires_at"]) == end
+    # As if the bill of an hour ago had been meant.
+    end = await ending(session, trip, timedelta(days=8))
+    earlier = await record(trip, bill(ago=timedelta(days=1)))
+    assert earlier.status_code == 200, earlier.text
+    assert datetime.fromisoformat(earlier.json()["eway_bill"]["expires_at"]) < end
+    entry = await last_entry(trip)
+    assert datetime.fromisoformat(entry["data"]["previous_expires_at"]) == end
+
+
 async def test_the_same_request_again_is_the_same_change(
     trip: Journey, session: AsyncSession
 ) -> None:
@@ -177,6 +195,7 @@ BAD_BILLS: list[tuple[dict[str, Any], int, str]] = [
     (bill(distance_km=4_000), 422, "distance-implausible"),
     (bill(distance_km=0), 422, "invalid"),
     ({"number": NUMBER}, 422, "invalid"),
+    ({"number": NUMBER, "issued_at": "9999-12-31T20:00:00Z"}, 422, "invalid"),
     (bill(truck="JH10AB1234"), 422, "invalid"),
 ]
 BAD_EXTENSIONS: list[tuple[dict[str, Any], int, str]] = [

@@ -192,6 +192,14 @@ async def test_twice_with_its_key_is_once(fleet: Caller, session: AsyncSession) 
     assert (await board(fleet))[0]["open_mt"] == 75
 
 
+async def test_the_last_half_ton_is_taken_too(fleet: Caller, session: AsyncSession) -> None:
+    booking = await open_load(session, quantity_mt=Decimal("25.5"))
+    for tons, left in ((25, 0.5), (0.499, 0.001), (0.001, 0)):
+        response = await accept(fleet, booking, await pair(session, fleet.tenant_id), tons)
+        assert response.status_code == 201, response.text
+        assert response.json()["open_mt"] == left
+
+
 async def test_the_database_covers_no_more_than_there_is(session: AsyncSession) -> None:
     booking = await open_load(session)
     session.add(Coverage(booking_id=booking.id, quantity_mt=100, covered_mt=Decimal("100.001")))
@@ -202,7 +210,15 @@ async def test_the_database_covers_no_more_than_there_is(session: AsyncSession) 
 async def test_nonsense(fleet: Caller, session: AsyncSession) -> None:
     booking = await open_load(session)
     body = acceptance(await pair(session, fleet.tenant_id))
-    for change in ({"load_mt": 0}, {"states": ["XX"]}, {"pickup_at": "soon"}, {"price": 1}):
+    for change in (
+        {"load_mt": 0},
+        {"load_mt": 0.0001},
+        {"states": ["XX"]},
+        {"pickup_at": "soon"},
+        {"pickup_at": "9999-12-31T23:00:00Z"},
+        {"pickup_at": "1999-12-31T23:59:59Z"},
+        {"price": 1},
+    ):
         path = f"/v1/board/{booking.id}/accept"
         problem(await send(fleet, "POST", path, {**body, **change}), 422, "invalid")
     problem(await fleet.get("/v1/board", cursor="x"), 400, "bad-cursor")

@@ -78,6 +78,30 @@ async def test_the_last_one_leaves_the_booking_confirmed(
     assert (booking.status, booking.version, coverage.covered_mt) == (Status.ASSIGNED, 5, 25)
 
 
+async def test_who_called_it_off_reads_the_booking_no_more(
+    session: AsyncSession, client: httpx.AsyncClient, issuer: Issuer
+) -> None:
+    trip = await journey(session, client, issuer)
+    kept, _, _ = await rows(session, trip)
+    reader = trip.owner.another("booking:read:assigned", tenant_id=trip.owner.tenant_id)
+    path = f"/v1/booking/{kept.booking_id}"
+    assert (await reader.get(path)).status_code == 200
+    assert (await trip.owner.post(f"{trip.path}/cancel")).status_code == 200
+    problem(await reader.get(path), 404, "not-found")
+
+
+@pytest.mark.parametrize(("kind", "column"), [("trucks", "truck_id"), ("drivers", "driver_id")])
+async def test_until_it_is_over_truck_and_driver_stay_in_the_fleet(
+    session: AsyncSession, client: httpx.AsyncClient, issuer: Issuer, kind: str, column: str
+) -> None:
+    trip = await journey(session, client, issuer)
+    await trip.reach("accepted")
+    path = f"/v1/{kind}/{getattr(trip, column)}/retire"
+    problem(await trip.owner.post(path, None, If_Match='"1"'), 409, "on-trip")
+    assert (await trip.owner.post(f"{trip.path}/cancel")).status_code == 200
+    assert (await trip.owner.post(path, None, If_Match='"1"')).status_code == 200
+
+
 async def test_one_of_two_leaves_it_assigned_and_frees_truck_and_driver(
     session: AsyncSession, client: httpx.AsyncClient, issuer: Issuer
 ) -> None:

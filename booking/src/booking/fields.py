@@ -1,9 +1,12 @@
 """Kinds of values that requests are made of, and how strictly each is read."""
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
+from annotated_types import GroupedMetadata
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -36,10 +39,10 @@ def _rfc_3339(text: object) -> object:
 
 
 def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("is outside the calendar") from None
+    # Whoever adds days to it, or takes it to India, stays within the calendar.
+    if not 2000 <= moment.year < 2100:
+        raise ValueError("must be a time from 2000 to 2099")
+    return moment.astimezone(UTC)
 
 
 def _json_number(value: object) -> object:
@@ -73,17 +76,29 @@ Phone = Annotated[
         examples=["+919812345678"],
     ),
 ]
-Quantity = Annotated[
-    JsonNumber,
-    Field(ge=1, le=1000, decimal_places=3, strict=True),
-    BeforeValidator(_json_number),
-    WithJsonSchema(
-        {
-            "type": "number",
-            "minimum": 1,
-            "maximum": 1000,
-            "description": "Metric tons, to the kilogram: at most three decimals",
-        }
-    ),
-]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tons(GroupedMetadata):
+    """Metric tons to the kilogram, from `least` to `most`; `about` says of what."""
+
+    least: float
+    most: int
+    about: str
+
+    def __iter__(self) -> Iterator[Any]:
+        yield Field(ge=self.least, le=self.most, decimal_places=3, strict=True)
+        yield BeforeValidator(_json_number)
+        described = f"{self.about}, to the kilogram: at most three decimals"
+        yield WithJsonSchema(
+            {
+                "type": "number",
+                "minimum": self.least,
+                "maximum": self.most,
+                "description": described,
+            }
+        )
+
+
+Quantity = Annotated[JsonNumber, Tons(least=1, most=1000, about="Metric tons")]
 Moment = Annotated[AwareDatetime, BeforeValidator(_rfc_3339), AfterValidator(_in_utc)]

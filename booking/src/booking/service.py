@@ -19,6 +19,7 @@ from booking.rows import booking_from_quote, creation, new_booking, new_quote
 from booking.schemas import BookingFilter, BookingOut, QuoteAcceptance, TransportRequest
 from booking.tariff import Freight, Price, Tariffs
 from booking.trips.models import Trip
+from booking.trips.steps import TripStatus
 from chassis.access import Grant, Scope
 from chassis.db import Database
 from chassis.errors import DomainError
@@ -150,9 +151,11 @@ def reached_by(grant: Grant) -> ColumnElement[bool]:
                 Booking.shipper_id == principal.subject,
             )
         case Scope.ASSIGNED:
-            # By way of a trip of one's fleet.
+            # By way of a trip of one's fleet, unless it was called off.
             return Booking.id.in_(
-                select(Trip.booking_id).where(Trip.tenant_id == principal.tenant_id)
+                select(Trip.booking_id).where(
+                    Trip.tenant_id == principal.tenant_id, Trip.status != TripStatus.CANCELLED
+                )
             )
 
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from booking.fields import Moment
-from booking.fleets.schemas import Capacity, States
+from booking.fields import Moment, Tons
+from booking.fleets.schemas import States
 from booking.models import Booking
 from booking.schemas import Strict
 from booking.trips.models import Trip
@@ -87,7 +87,8 @@ class Acceptance(Strict):
 
     truck_id: UUID
     driver_id: UUID
-    load_mt: Capacity
+    # What is left of a load may be less than any truck takes.
+    load_mt: Annotated[JsonNumber, Tons(least=0.001, most=100, about="Metric tons")]
     pickup_at: Annotated[Moment, Field(description="When the truck is there to be loaded")]
     states: Way = ()
 

@@ -42,6 +42,13 @@ class Retired(Conflict):
     title = "It has left the fleet"
 
 
+class OnTrip(Conflict):
+    """It has a trip that hasn't ended: that one is ended or called off first."""
+
+    type = "on-trip"
+    title = "It has a trip that hasn't ended"
+
+
 class AbsencesOverlap(Conflict):
     """Another absence covers a part of the time."""
 

@@ -17,24 +17,17 @@ from pydantic import (
 )
 from sqlalchemy.dialects.postgresql import Range
 
-from booking.fields import Moment
+from booking.fields import Moment, Tons
 from booking.fleets.kinds import AbsenceReason, DocumentKind, LicenceClass, TruckType
 from booking.fleets.models import Absence, Driver, Truck
 from booking.fleets.numbers import PHONE, STATES, licence_number, registration_number
 from booking.schemas import Strict
-from booking.tariff import decimal_of_number
 from chassis.pagination import CursorParam, Limit
 from contracts.values import JsonNumber, Material
 
 Item = TypeVar("Item")
 
 LONGEST_ABSENCE = timedelta(days=366)
-
-
-def _json_number(value: object) -> object:
-    if isinstance(value, str):
-        raise ValueError("must be a number, not text")
-    return decimal_of_number(value)
 
 
 def _day(text: object) -> object:
@@ -62,19 +55,7 @@ def _line(longest: int) -> Any:
     )
 
 
-Capacity = Annotated[
-    JsonNumber,
-    Field(ge=1, le=100, decimal_places=3, strict=True),
-    BeforeValidator(_json_number),
-    WithJsonSchema(
-        {
-            "type": "number",
-            "minimum": 1,
-            "maximum": 100,
-            "description": "Metric tons of load, to the kilogram",
-        }
-    ),
-]
+Capacity = Annotated[JsonNumber, Tons(least=1, most=100, about="Metric tons of load")]
 Day = Annotated[date, Field(ge=date(1990, 1, 1), le=date(2099, 12, 31)), BeforeValidator(_day)]
 StateCode = Annotated[
     str,

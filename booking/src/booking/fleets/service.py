@@ -18,6 +18,7 @@ from booking.fleets.access import reached_by, refused_as
 from booking.fleets.errors import (
     DriverKnown,
     DriverNotFound,
+    OnTrip,
     Retired,
     TruckKnown,
     TruckNotFound,
@@ -26,6 +27,7 @@ from booking.fleets.events import tell_changed, tell_registered
 from booking.fleets.kinds import DocumentKind
 from booking.fleets.models import Driver, Truck, TruckDocument
 from booking.fleets.schemas import FleetFilter, NewDocument, NewDriver, NewTruck
+from booking.trips.models import HOLDING, Trip
 from chassis.access import Grant
 from chassis.audit import record_audit
 from chassis.errors import DomainError, NotFound
@@ -148,8 +150,15 @@ async def put_document(
 async def retire(
     session: AsyncSession, kind: type[Member], *, caller: Caller, member_id: UUID, seen: IfMatch
 ) -> Member:
-    """Take a truck or driver out of the fleet for good."""
+    """Take a truck or driver out of the fleet for good; raises `OnTrip` before its trips are over.
+
+    Afterwards it may be registered again, as another one to which those trips wouldn't belong.
+    """
     member = await _find_active(session, kind, caller, member_id, seen)
+    whose = Trip.truck_id if kind is Truck else Trip.driver_id
+    held = select(Trip.id).where(whose == member.id, Trip.status.in_(HOLDING)).limit(1)
+    if await session.scalar(held) is not None:
+        raise OnTrip
     member.retired_at = datetime.now(UTC)
     await _keep_change(session, caller, member, "retire", {"retired_at"})
     return member

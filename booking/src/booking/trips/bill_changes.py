@@ -18,12 +18,13 @@ from booking.models import Booking
 from booking.trips.access import lock_trip, named, note_change, reached_by, tell
 from booking.trips.errors import (
     EwayBillFromTheFuture,
+    EwayBillKnown,
     NoEwayBill,
     NothingCarried,
     RemainingImplausible,
 )
 from booking.trips.evidence import spelled
-from booking.trips.eway_bill import eway_bill
+from booking.trips.eway_bill import EwayBill, eway_bill
 from booking.trips.loading import require_holding
 from booking.trips.models import Trip
 from booking.trips.schemas import EwayBillRecord, ExtensionRequest
@@ -52,7 +53,8 @@ async def record_bill(
     """The trip travels on this bill, whose Part B names the truck that carries the goods now.
 
     The number and time that the trip has already keep the bill's validity, extensions included:
-    then only the truck is new. If that is the present one too, nothing changes.
+    then only the truck is new. If that is the present one too, nothing changes. Another time for
+    the same number corrects it, but never to hold longer; raises `EwayBillKnown`.
     """
     trip = await _carrying(session, caller=caller, trip_id=trip_id, seen=seen)
     at = datetime.now(UTC)
@@ -67,6 +69,8 @@ async def record_bill(
         bill = before
     else:
         require_holding(given, at=at)
+        if before is not None and before.number == given.number:
+            _require_no_longer(given, before)
         bill = given
     trip.travel_on(bill)
     truck = await session.get_one(Truck, trip.truck_id)
@@ -83,6 +87,7 @@ async def record_bill(
             "eway_bill_expires_at": spelled(bill.expires_at),
             "truck": truck.registration_number,
             "previous_eway_bill": None if before is None else before.number,
+            "previous_expires_at": None if before is None else spelled(before.expires_at),
         },
     )
     recorded = TripEwayBillRecorded(
@@ -162,6 +167,14 @@ async def _carrying(
 async def _whole_way(session: AsyncSession, trip: Trip) -> int:
     found = await session.execute(select(Booking.distance_m).where(Booking.id == trip.booking_id))
     return found.scalar_one()
+
+
+def _require_no_longer(given: EwayBill, before: EwayBill) -> None:
+    if given.issued_at > before.issued_at or given.expires_at > before.expires_at:
+        raise EwayBillKnown(
+            f"It was issued at {before.issued_at.isoformat()} and holds until "
+            f"{before.expires_at.isoformat()}. More time is an extension."
+        )
 
 
 def _require_plausible(distance_m: int, whole_m: int) -> None:

@@ -59,6 +59,13 @@ class EwayBillFromTheFuture(Invalid):
     title = "The e-way bill is of a later time"
 
 
+class EwayBillKnown(Conflict):
+    """The number is that of the trip's bill, whose time can't be put off: it is extended."""
+
+    type = "eway-bill-known"
+    title = "The trip travels on this e-way bill already"
+
+
 class NothingCarried(Conflict):
     """An e-way bill goes with goods that are on a truck."""
 
