@@ -33,7 +33,7 @@ def arranged(**changes: Any) -> dict[str, Any]:
     return {
         "pickup_from": soon(days=2),
         "pickup_until": soon(days=3),
-        "deliver_by": soon(days=6),
+        "deliver_by": soon(days=8),
         "pickup_contact": CONTACT,
         "drop_contact": {"name": "Ravi", "phone": "+12025550123"},
         "instructions": "Gate 4, after the weighbridge",
@@ -51,7 +51,7 @@ async def test_it_is_kept_with_the_booking_and_told(shipper: Caller, session: As
     assert shown((await shipper.get(f"/v1/booking/{booking['booking_id']}")).json()) == arranged()
     [event] = await events_of(session, booking["booking_id"])
     told = BookingRequested.model_validate(event["data"])
-    assert told.deliver_by == NOW + timedelta(days=6)
+    assert told.deliver_by == NOW + timedelta(days=8)
     assert "pickup_contact" not in event["data"]
 
 
@@ -159,20 +159,20 @@ async def test_tells_of_it_and_is_audited_without_people(
 ) -> None:
     booking_id = (await shipper.book())["booking_id"]
     path = f"/v1/booking/{booking_id}"
-    body = {"deliver_by": soon(days=6), "drop_contact": CONTACT}
+    body = {"deliver_by": soon(days=8), "drop_contact": CONTACT}
     await shipper.patch(path, body, If_Match='"1"', X_Forwarded_For="192.0.2.1, 203.0.113.7")
     [_, event] = await events_of(session, booking_id)
     assert (event["type"], event["aggregate_version"]) == (BOOKING_AMENDED, 2)
     told = BookingAmended.model_validate(event["data"])
     assert list(told.changed) == ["deliver_by", "drop_contact"]
-    assert told.deliver_by == NOW + timedelta(days=6)
+    assert told.deliver_by == NOW + timedelta(days=8)
     [row] = (await session.execute(text("SELECT * FROM audit_log"))).mappings()
     assert (row["action"], row["target"]) == ("booking.amend", f"booking/{booking_id}")
     assert (row["actor"], str(row["source_ip"])) == (str(shipper.subject), "203.0.113.7")
     assert row["details"] == {
         "changed": ["deliver_by", "drop_contact"],
         "before": {"deliver_by": None},
-        "after": {"deliver_by": (NOW + timedelta(days=6)).isoformat()},
+        "after": {"deliver_by": (NOW + timedelta(days=8)).isoformat()},
     }
     assert CONTACT["phone"] not in f"{event['data']}{row['details']}"
 

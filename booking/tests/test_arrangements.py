@@ -8,18 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booking.arrangements import AMENDABLE, ARRANGED, Schedule, check_amendable, driving_time
+from booking.arrangements import AMENDABLE, ARRANGED, Schedule, check_amendable
 from booking.errors import BadSchedule, NotAmendable
+from booking.pace import AT_BOTH_ENDS, trip_time
 from booking.statuses import Status
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-FAR = 600_000  # metres: ten hours
+FAR = 600_000  # metres
+KM_PER_DAY = 300
+TAKES = 2 * DAY + AT_BOTH_ENDS
+
+
+def takes(distance_m: int) -> timedelta:
+    return trip_time(distance_m, km_per_day=KM_PER_DAY)
 
 
 def faults(schedule: Schedule, *, begun: bool = False) -> list[tuple[str, str]]:
     try:
-        schedule.check(distance_m=FAR, at=NOW, begun=begun)
+        schedule.check(distance_m=FAR, takes=takes, at=NOW, begun=begun)
     except BadSchedule as error:
         found = cast("list[dict[str, str]]", error.extensions["errors"])
         return [(fault["pointer"][1:], fault["message"]) for fault in found]
@@ -36,11 +43,11 @@ def at(
     "schedule",
     [
         at(None, None),
-        at(None, None, 10 * HOUR),
+        at(None, None, TAKES),
         at(timedelta(), HOUR),
         at(DAY, 2 * DAY),
         at(DAY, 90 * DAY),
-        at(DAY, 2 * DAY, DAY + 10 * HOUR),
+        at(DAY, 2 * DAY, DAY + TAKES),
         at(DAY, 2 * DAY, 32 * DAY),
     ],
 )
@@ -58,8 +65,9 @@ def test_can_be_kept(schedule: Schedule) -> None:
         (at(DAY, DAY), "pickup_until", "is not after"),
         (at(2 * DAY, DAY), "pickup_until", "is not after"),
         (at(DAY, 90 * DAY + timedelta(seconds=1)), "pickup_until", "90 days"),
-        (at(None, None, 10 * HOUR - timedelta(seconds=1)), "deliver_by", "soonest"),
-        (at(DAY, 2 * DAY, DAY + 9 * HOUR), "deliver_by", "2026-11-25T19:00Z, the soonest"),
+        (at(None, None, TAKES - timedelta(seconds=1)), "deliver_by", "soonest"),
+        (at(DAY, 2 * DAY, 3 * DAY), "deliver_by", "before 2026-11-27T21:00Z, the soonest"),
+        (at(DAY, 2 * DAY, 3 * DAY), "deliver_by", "takes 60 hours"),
         (at(None, None, -DAY), "deliver_by", "soonest"),
         (at(DAY, 2 * DAY, 33 * DAY), "deliver_by", "30 days"),
         (at(None, None, 31 * DAY), "deliver_by", "30 days"),
@@ -71,8 +79,8 @@ def test_cannot_be_kept(schedule: Schedule, field: str, message: str) -> None:
 
 def test_a_window_that_was_checked_may_have_begun_but_not_ended() -> None:
     assert not faults(at(-DAY, HOUR), begun=True)
-    assert not faults(at(-DAY, HOUR, 10 * HOUR), begun=True)
-    assert faults(at(-DAY, HOUR, 9 * HOUR), begun=True)
+    assert not faults(at(-DAY, HOUR, TAKES), begun=True)
+    assert faults(at(-DAY, HOUR, TAKES - HOUR), begun=True)
     assert faults(at(-DAY, -HOUR), begun=True)
 
 
@@ -90,7 +98,7 @@ def test_what_passes_can_be_driven(
         assert schedule.pickup_until is not None
         assert NOW <= schedule.pickup_from < schedule.pickup_until <= NOW + 90 * DAY
     if schedule.deliver_by is not None:
-        assert schedule.deliver_by >= (schedule.pickup_from or NOW) + driving_time(FAR)
+        assert schedule.deliver_by >= (schedule.pickup_from or NOW) + TAKES
 
 
 def test_what_may_change_grows_less_on_the_way() -> None:

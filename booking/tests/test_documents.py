@@ -7,10 +7,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from booking.arrangements import FASTEST_KMH, LONGEST_AHEAD
+from booking.arrangements import LONGEST_AHEAD
 from booking.cancellation import CancellationConfig
 from booking.distance import GreatCircle, Point, great_circle_m
 from booking.errors import BadSchedule, NotAmendable
+from booking.pace import AT_BOTH_ENDS
 from booking.pricing import Rates, price_paise
 from booking.statuses import TRANSITIONS
 from booking.surge import compile_trigger
@@ -70,7 +71,7 @@ def test_the_life_of_a_booking() -> None:
     found = re.search(r"```json\n(.*?)```", LIFE, re.DOTALL)
     assert found
     assert CancellationConfig.model_validate_json(found[1]).assigned.fixed_paise == 50_000
-    for limit in (f"{LONGEST_AHEAD.days} days ahead", f"{FASTEST_KMH} km/h"):
+    for limit in (f"{LONGEST_AHEAD.days} days ahead", f"{AT_BOTH_ENDS.seconds // 3600} hours"):
         assert limit in LIFE
     for refusal in (BadSchedule, NotAmendable, ConfigurationUnavailable):
         assert f"{refusal.status} `{refusal.type}`" in LIFE

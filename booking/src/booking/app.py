@@ -90,13 +90,15 @@ def create_app(
         keys=keys,
         resources=resources,
     )
+    rules = RulesInForce(source)
     app.state.offer = Offer(
         pricer=Pricer(tariffs=Tariffs(source), distance=GreatCircle(road_factor=own.road_factor)),
+        takes=rules.trip_time,
         cancellation=CancellationTerms(source),
         quote_validity=timedelta(minutes=own.quote_minutes),
         commits=commits,
     )
-    app.state.road = Road(rules=RulesInForce(source), code_key=code_key(own.client_secret_file))
+    app.state.road = Road(rules=rules, code_key=code_key(own.client_secret_file))
     return app
 
 

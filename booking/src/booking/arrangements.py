@@ -4,7 +4,8 @@ Pure rules over the columns of `Arrangement`. None of them moves the price; wher
 how much, does, and is agreed once.
 """
 
-from collections.abc import Iterator, Mapping, Set
+import math
+from collections.abc import Callable, Iterator, Mapping, Set
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -19,8 +20,6 @@ from chassis.errors import FieldError
 
 LONGEST_AHEAD: Final = timedelta(days=90)
 LONGEST_UNDERWAY: Final = timedelta(days=30)
-# A loaded truck's average over a long road is below this, with one driver who also rests.
-FASTEST_KMH: Final = 60
 LONGEST_INSTRUCTIONS: Final = 1000
 
 SCHEDULE: Final = frozenset({"pickup_from", "pickup_until", "deliver_by"})
@@ -38,6 +37,10 @@ AMENDABLE: Final[Mapping[Status, frozenset[str]]] = MappingProxyType(
 )
 
 
+# How long a truck takes for a way of so many metres, from its arrival to its leaving the drop.
+TripTime = Callable[[int], timedelta]
+
+
 class Schedule(NamedTuple):
     """When goods are fetched and brought, as far as anybody said."""
 
@@ -45,15 +48,17 @@ class Schedule(NamedTuple):
     pickup_until: datetime | None
     deliver_by: datetime | None
 
-    def check(self, *, distance_m: int, at: datetime, begun: bool = False) -> None:
+    def check(self, *, distance_m: int, takes: TripTime, at: datetime, begun: bool = False) -> None:
         """Raise `BadSchedule` with everything in it that can't be kept.
 
-        `begun` says that the window may have begun before `at`: it was checked when it was new.
+        `takes` is asked only where there is a deadline. `begun` says that the window may have begun
+        before `at`: it was checked when it was new.
         """
         start, end, deadline = self
         faults = list(_window_faults(start, end, at, begun=begun))
         if deadline is not None and not faults:
-            faults += _deadline_faults(deadline, start or at, end or at, distance_m, at)
+            pickup, latest = max(start or at, at), (end or at) + LONGEST_UNDERWAY
+            faults += _deadline_faults(deadline, pickup, takes(distance_m), latest=latest)
         if faults:
             raise BadSchedule("See errors.", errors=[fault.model_dump() for fault in faults])
 
@@ -127,19 +132,20 @@ def _window_faults(
 
 
 def _deadline_faults(
-    deadline: datetime, start: datetime, end: datetime, distance_m: int, at: datetime
+    deadline: datetime, pickup: datetime, takes: timedelta, *, latest: datetime
 ) -> Iterator[FieldError]:
-    soonest = max(start, at) + driving_time(distance_m)
-    if deadline < soonest:
-        yield _fault("deliver_by", f"is before {soonest:%Y-%m-%dT%H:%MZ}, the soonest by road")
-    if deadline > end + LONGEST_UNDERWAY:
+    if deadline < pickup + takes:
+        # Rounded up, so that it is accepted.
+        soonest = pickup + takes + timedelta(seconds=59, microseconds=999_999)
+        hours = math.ceil(takes / timedelta(hours=1))
+        yield _fault(
+            "deliver_by",
+            f"is before {soonest:%Y-%m-%dT%H:%MZ}, the soonest:"
+            f" it takes {hours} hours from the truck's arrival to the end of unloading",
+        )
+    if deadline > latest:
         days = LONGEST_UNDERWAY.days
         yield _fault("deliver_by", f"is more than {days} days after the pickup")
-
-
-def driving_time(distance_m: int) -> timedelta:
-    """The least time that the road takes."""
-    return timedelta(hours=distance_m / 1000 / FASTEST_KMH)
 
 
 def _fault(field: str, message: str) -> FieldError:

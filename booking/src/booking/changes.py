@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from booking.arrangements import SCHEDULE
+from booking.arrangements import SCHEDULE, TripTime
 from booking.cancellation import CancellationTerms
 from booking.errors import BookingNotFound
 from booking.fleets.service import Caller
@@ -36,6 +36,7 @@ async def amend_booking(
     grant: Grant,
     booking_id: UUID,
     request: AmendRequest,
+    takes: TripTime,
     seen: IfMatch,
     source_ip: Address | None,
 ) -> Booking:
@@ -50,7 +51,7 @@ async def amend_booking(
         return booking
     before = {name: getattr(booking, name) for name in changes}
     actor, at = grant.principal.subject, datetime.now(UTC)
-    booking.amend(changes, at=at)
+    booking.amend(changes, takes=takes, at=at)
     await session.flush()
     told = amended_event(booking, changed=tuple(sorted(changes)), by=actor)
     await tell_of(session, booking, BOOKING_AMENDED, told, at=at)

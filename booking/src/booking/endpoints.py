@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from booking import changes, service
+from booking.arrangements import TripTime
 from booking.cancellation import CancellationTerms
 from booking.errors import (
     BadSchedule,
@@ -64,9 +65,10 @@ from chassis.source import client_address
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Offer:
-    """What these endpoints price with, and where bookings are committed."""
+    """What these endpoints price and plan with, and where bookings are committed."""
 
     pricer: Pricer
+    takes: TripTime
     cancellation: CancellationTerms
     quote_validity: timedelta
     commits: GroupCommit
@@ -124,6 +126,7 @@ async def create_quote(
         principal=grant.principal,
         request=request,
         pricer=offering.pricer,
+        takes=offering.takes,
         validity=offering.quote_validity,
     )
     return QuoteOut.of(quote)
@@ -153,6 +156,7 @@ async def create_booking(
         principal=grant.principal,
         request=request,
         pricer=offering.pricer,
+        takes=offering.takes,
         claim=await claim_key(received),
     )
     return answer.response()
@@ -200,6 +204,7 @@ async def read_booking(
         PreconditionRequired,
         Invalid,
         BadSchedule,
+        ConfigurationUnavailable,
         PayloadTooLarge,
         UnsupportedMediaType,
     )
@@ -211,6 +216,7 @@ async def amend_booking(
     session: Session,
     response: Response,
     source: Source,
+    offering: Offering,
     request: AmendRequest,
     if_match: Annotated[
         str | None, Header(alias="If-Match", description="The ETag that you read; needed")
@@ -227,6 +233,7 @@ async def amend_booking(
         grant=grant,
         booking_id=booking_id,
         request=request,
+        takes=offering.takes,
         seen=IfMatch.read(if_match),
         source_ip=source,
     )

@@ -28,6 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from booking.arrangements import (
     SCHEDULE,
     Arrangement,
+    TripTime,
     arrangement_checks,
     check_amendable,
 )
@@ -208,8 +209,8 @@ class Booking(Consignment, Arrangement, Base):
                 f"A booking that is {self.status} can't become {status}.", status_now=self.status
             )
 
-    def amend(self, changes: Mapping[str, Any], *, at: datetime) -> None:
-        """Change parts of the arrangement.
+    def amend(self, changes: Mapping[str, Any], *, takes: TripTime, at: datetime) -> None:
+        """Change parts of the arrangement; `takes` is what a new schedule is judged by.
 
         Raises `NotAmendable` and `BadSchedule`, and then nothing changed.
         """
@@ -217,7 +218,8 @@ class Booking(Consignment, Arrangement, Base):
         moved = {name: value for name, value in changes.items() if name in SCHEDULE}
         if moved:
             schedule = self.schedule._replace(**moved)
-            schedule.check(distance_m=self.distance_m, at=at, begun="pickup_from" not in moved)
+            begun = "pickup_from" not in moved
+            schedule.check(distance_m=self.distance_m, takes=takes, at=at, begun=begun)
         for name, value in changes.items():
             setattr(self, name, value)
         self.count_change(at)

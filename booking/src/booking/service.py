@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from booking.arrangements import TripTime
 from booking.assignment.models import Coverage
 from booking.distance import Distance
 from booking.errors import BookingNotFound, QuoteExpired, QuoteNotFound, QuoteUsed
@@ -46,12 +47,13 @@ async def create_quote(
     principal: Principal,
     request: TransportRequest,
     pricer: Pricer,
+    takes: TripTime,
     validity: timedelta,
 ) -> Quote:
     """Offer a price that holds for `validity`."""
     at = datetime.now(UTC)
     price = pricer.price(request.freight, at=at)
-    request.schedule.check(distance_m=price.basis.distance_m, at=at)
+    request.schedule.check(distance_m=price.basis.distance_m, takes=takes, at=at)
     quote = new_quote(
         principal=principal, request=request, price=price, at=at, expires_at=at + validity
     )
@@ -67,6 +69,7 @@ async def create_booking(
     principal: Principal,
     request: TransportRequest | QuoteAcceptance,
     pricer: Pricer,
+    takes: TripTime,
     claim: Claim | None,
 ) -> Answer:
     """Book, at the price of now or at that of a quote, which gives one booking only."""
@@ -75,11 +78,11 @@ async def create_booking(
         if isinstance(request, QuoteAcceptance):
             async with database.begin() as session:
                 quote = await _open_quote(session, principal, request.quote_id, at=at)
-            quote.schedule.check(distance_m=quote.distance_m, at=at, begun=True)
+            quote.schedule.check(distance_m=quote.distance_m, takes=takes, at=at, begun=True)
             row = booking_from_quote(quote, at=at)
         else:
             price = pricer.price(request.freight, at=at)
-            request.schedule.check(distance_m=price.basis.distance_m, at=at)
+            request.schedule.check(distance_m=price.basis.distance_m, takes=takes, at=at)
             row = new_booking(principal=principal, request=request, price=price, at=at)
     except DomainError:
         # What can't be booked now may have been, when this key was first sent.

@@ -13,6 +13,7 @@ from booking.changes import amend_booking, cancel_booking
 from booking.events import HANDLERS
 from booking.expiry import Expiry, Patience
 from booking.schemas import AmendRequest
+from booking.trips.rules import RulesInForce
 from chassis.access import Grant, Scope
 from chassis.tokens import Principal
 
@@ -26,6 +27,7 @@ NEVER = Patience(payment=timedelta(days=300), cover=timedelta(days=300))
 # Apart from whole days, so that no comparison hangs on the second in which it is made.
 HOURS = {"pickup_from": 1, "pickup_until": 2, "deliver_by": 3}
 TERMS = CancellationTerms(FakeSource())
+RULES = RulesInForce(FakeSource())
 QUANTITY = Decimal(60)
 
 fields = st.fixed_dictionaries(
@@ -107,6 +109,7 @@ class BookingRules(Compared):
                 grant=self.shipper,
                 booking_id=self.booking.id,
                 request=request,
+                takes=RULES.trip_time,
                 seen=self.seen(self.model.version, stale=stale),
                 source_ip=None,
             )
@@ -160,5 +163,5 @@ class BookingRules(Compared):
             return False
         if deadline is None:
             return True
-        soonest = max(start or now, now) + timedelta(days=1, hours=0.875)
+        soonest = max(start or now, now) + RULES.trip_time(self.booking.distance_m)
         return soonest <= deadline <= (end or now) + timedelta(days=30)

@@ -16,22 +16,20 @@ from booking.trips import handover, service
 from booking.trips.access import Road
 from booking.trips.calling_off import call_off_trip
 from booking.trips.codes import Purpose
-from booking.trips.rules import RulesInForce
 from booking.trips.schemas import DeliverRequest, LoadRequest, SwapRequest
 from booking.trips.steps import MOVES, Step
 from booking.trips.swap import swap_truck
 from booking.trips.weights import kilograms
 from chassis.access import Scope
 
-from ..factories import FakeSource
 from ..loads import SOON, Pair, acceptance
 from ..trips import LOADED, PROOF
 from .base import TRUCKS
-from .bookings import BookingRules, granted
+from .bookings import RULES, BookingRules, granted
 from .model import TRIP_WAY, TripModel
 
-ROAD = Road(rules=RulesInForce(FakeSource()), code_key=b"k" * 32)
-KM_PER_DAY = ROAD.rules.current().rules.km_per_day
+ROAD = Road(rules=RULES, code_key=b"k" * 32)
+KM_PER_DAY = RULES.current().rules.km_per_day
 TARE_KG = LOADED["tare_kg"]
 # Where a code for this end of the trip is of use.
 DUE = {Purpose.PICKUP: TRIP_WAY[:2], Purpose.DROP: TRIP_WAY[3:6]}

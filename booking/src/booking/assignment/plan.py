@@ -6,16 +6,14 @@ from typing import Final
 
 from booking.fleets.fitness import Window
 from booking.models import Booking
+from booking.pace import trip_time
 
-# For loading and unloading, with the waiting for them.
-AT_BOTH_ENDS: Final = timedelta(hours=12)
 LONGEST_AHEAD: Final = timedelta(days=90)
 
 
 def planned(pickup_at: datetime, *, distance_m: int, km_per_day: int) -> Window:
     """From the truck's arrival at the pickup to its leaving the drop."""
-    way = timedelta(days=1) * distance_m / (km_per_day * 1000)
-    return Window(begin=pickup_at, until=pickup_at + way + AT_BOTH_ENDS)
+    return Window(begin=pickup_at, until=pickup_at + trip_time(distance_m, km_per_day=km_per_day))
 
 
 def against_schedule(booking: Booking, window: Window, *, at: datetime) -> Iterator[str]:

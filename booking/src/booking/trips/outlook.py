@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from booking.distance import Point, great_circle_m
 from booking.models import Booking
+from booking.pace import driving_time
 from booking.trips.access import named, tell
 from booking.trips.models import Trip
 from booking.trips.steps import TripStatus
@@ -24,7 +25,6 @@ from contracts.trips import (
     TripEwayBillAtRisk,
 )
 
-_DAY: Final = timedelta(days=1)
 # An estimate trembles: who was told to be late has to be this much early before that is over.
 EARLY: Final = timedelta(hours=2)
 # Spelled out, so that the index of trips under way serves it by any plan.
@@ -49,7 +49,7 @@ class Way:
 
 def arrival(at: datetime, *, remaining_m: float, km_per_day: int) -> datetime:
     """When a truck that is so far away at `at` will probably be there."""
-    return at + _DAY * (remaining_m / (km_per_day * 1000))
+    return at + driving_time(remaining_m, km_per_day=km_per_day)
 
 
 def is_late(estimated: datetime, due: datetime | None, *, told: bool) -> bool:

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Final
 
@@ -15,6 +16,7 @@ from pydantic import (
     field_validator,
 )
 
+from booking.pace import trip_time
 from booking.tariff import ConfigSource, Configuration, decimal_of_number, whole_of_number
 from booking.trips.transit_pass import PASS_RULES, PassRule
 from chassis.config_client import ConfigurationUnavailable
@@ -101,6 +103,10 @@ class RulesInForce:
         if ready is None or (ready.version, ready.checksum) != (found.version, found.checksum):
             ready = self._ready = _read(found)
         return ready
+
+    def trip_time(self, distance_m: int) -> timedelta:
+        """How long a truck is held for a way of so many metres."""
+        return trip_time(distance_m, km_per_day=self.current().rules.km_per_day)
 
 
 def _read(configuration: Configuration) -> Ruling:
