@@ -38,11 +38,21 @@ def test_a_good_truck_and_driver_have_nothing_against_them() -> None:
     [
         ({"tons": Decimal("25.501")}, "carries 25.5 t at most"),
         ({"material": Material.IRON_ORE}, "doesn't carry iron ore"),
+        (
+            {"tons": Decimal("26.776"), "tolerance_percent": Decimal(5)},
+            "carries 26.775 t at most",
+        ),
         ({"states": ["JH", "WB", "OD"]}, "has no permit for OD, WB"),
+        ({"states": []}, "has no national permit: say which states the way leads through"),
     ],
 )
 def test_against_a_load(changes: dict[str, Any], reason: str) -> None:
     assert against_truck(truck_row(states=["JH"]), WINDOW, load=load(**changes)) == [reason]
+
+
+def test_a_load_on_the_weighbridge_may_be_above_the_capacity() -> None:
+    weighed = load(tons=Decimal("26.775"), tolerance_percent=Decimal(5))
+    assert against_truck(truck_row(), WINDOW, load=weighed) == []
 
 
 def test_a_national_permit_holds_everywhere() -> None:

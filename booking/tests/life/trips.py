@@ -126,7 +126,12 @@ class Life(BookingRules):
         )
         done = self.does(
             lambda session: swap_truck(
-                session, caller=self.owner, trip_id=trip.id, seen=None, request=request
+                session,
+                caller=self.owner,
+                trip_id=trip.id,
+                seen=None,
+                request=request,
+                road=ROAD,
             )
         )
         assert bool(done) == possible

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,11 +17,10 @@ from booking.assignment.errors import LoadCovered, LoadNotFound
 from booking.assignment.models import OPEN
 from booking.assignment.plan import against_schedule, planned
 from booking.assignment.schemas import Acceptance
-from booking.fleets.absences import absences_of
 from booking.fleets.access import reached_by, refused_as
-from booking.fleets.errors import DriverNotFound, TruckNotFound
-from booking.fleets.fitness import Load, Window, against_driver, against_truck
+from booking.fleets.fitness import Load, Window
 from booking.fleets.models import Driver, Truck
+from booking.fleets.pairs import against_pair, lock_pair
 from booking.fleets.service import Caller
 from booking.models import Booking
 from booking.statuses import Status
@@ -73,28 +71,6 @@ async def open_booking(session: AsyncSession, booking_id: UUID) -> Booking:
     if booking is None:
         raise LoadNotFound
     return booking
-
-
-async def lock_pair(
-    session: AsyncSession, reached: ColumnElement[bool], *, truck_id: UUID, driver_id: UUID
-) -> tuple[Truck, Driver]:
-    """The truck, which `reached` must hold for, and a driver of its fleet, both locked.
-
-    Raises `TruckNotFound`, `DriverNotFound`.
-    """
-    truck = await session.scalar(
-        select(Truck).where(Truck.id == truck_id, reached).with_for_update(key_share=True)
-    )
-    if truck is None:
-        raise TruckNotFound
-    driver = await session.scalar(
-        select(Driver)
-        .where(Driver.id == driver_id, Driver.tenant_id == truck.tenant_id)
-        .with_for_update(key_share=True)
-    )
-    if driver is None:
-        raise DriverNotFound
-    return truck, driver
 
 
 async def require_open(session: AsyncSession, booking: Booking, tons: Decimal) -> Decimal:
@@ -172,18 +148,11 @@ async def require_fit(
     at: datetime,
 ) -> None:
     """Raise `NotFit` with every reason against it."""
-    time = {"begin": window.begin, "until": window.until}
-    trucks = await absences_of(session, Truck, ids=[truck.id], **time)
-    drivers = await absences_of(session, Driver, ids=[driver.id], **time)
     load = Load(material=booking.material_type, tons=tons, states=states)
     reasons = [
         *against_schedule(booking, window, at=at),
-        *against_truck(truck, window, load=load, absences=trucks.get(truck.id, ())),
-        *against_driver(driver, window, absences=drivers.get(driver.id, ())),
+        *await against_pair(session, truck, driver, window, load=load),
     ]
-    if truck.states and not states:
-        # Where a booking's way leads no map tells here, so its fleet has to.
-        reasons.append("has no national permit: say which states the way leads through")
     if reasons:
         raise NotFit("; ".join(reasons) + ".", reasons=reasons)
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from booking.assignment.coverage import open_tons
 from booking.assignment.errors import LoadCovered
 from booking.assignment.plan import planned
-from booking.assignment.service import assign, lock_pair
+from booking.assignment.service import assign
 from booking.bids.bidding import lock_bid
 from booking.bids.errors import AboveShare, BidGone
 from booking.bids.lapse import lapse
@@ -25,6 +25,7 @@ from booking.errors import BookingNotFound
 from booking.fleets.fitness import Window
 from booking.fleets.kinds import TruckType
 from booking.fleets.models import Truck
+from booking.fleets.pairs import lock_pair
 from booking.fleets.service import Caller
 from booking.models import Booking
 from booking.service import reached_by

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, false, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from booking.assignment.plan import planned
-from booking.assignment.service import lock_pair, open_booking, require_fit, require_open
+from booking.assignment.service import open_booking, require_fit, require_open
 from booking.bids.errors import BidNotFound, BidOpen
 from booking.bids.models import Bid, BidStatus
 from booking.bids.rules import check_validity
@@ -18,6 +18,7 @@ from booking.bids.schemas import BidFilter, BidRequest
 from booking.bids.telling import audit, named, tell
 from booking.fleets.access import reached_by, refused_as
 from booking.fleets.models import Truck
+from booking.fleets.pairs import lock_pair
 from booking.fleets.service import Caller
 from chassis.access import Grant, Scope
 from chassis.errors import DomainError

@@ -38,11 +38,16 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Load:
-    """What one truck is to carry; `states` are those it drives in, as far as they are known."""
+    """What one truck is to carry; `states` are those it drives in, as far as they are known.
+
+    `tolerance_percent` is how much more than its capacity: what is on a weighbridge isn't to the
+    kilogram what was planned.
+    """
 
     material: Material
     tons: Decimal
     states: Collection[str]
+    tolerance_percent: Decimal = Decimal(0)
 
 
 def against_truck(
@@ -76,13 +81,17 @@ def _retired(at: datetime | None) -> Iterator[str]:
 
 
 def _against_load(truck: Truck, load: Load) -> Iterator[str]:
-    if load.tons > truck.capacity_mt:
-        yield f"carries {truck.capacity_mt.normalize():f} t at most"
+    most = truck.capacity_mt * (100 + load.tolerance_percent) / 100
+    if load.tons > most:
+        yield f"carries {most.normalize():f} t at most"
     if load.material not in truck.materials:
         yield f"doesn't carry {load.material.replace('_', ' ')}"
     missing = sorted(set(load.states).difference(truck.states)) if truck.states else []
     if missing:
         yield f"has no permit for {', '.join(missing)}"
+    if truck.states and not load.states:
+        # Where a way leads no map tells here, so whoever sends the truck has to.
+        yield "has no national permit: say which states the way leads through"
 
 
 def _against_documents(truck: Truck, window: Window) -> Iterator[str]:

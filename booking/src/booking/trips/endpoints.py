@@ -248,7 +248,14 @@ async def cancel(
     "/swap-truck",
     operation_id="swapTruck",
     responses=_responses(
-        TruckNotFound, DriverNotFound, NotSwappable, NothingSwapped, NotFit, TruckBusy, DriverBusy
+        TruckNotFound,
+        DriverNotFound,
+        NotSwappable,
+        NothingSwapped,
+        NotFit,
+        TruckBusy,
+        DriverBusy,
+        ConfigurationUnavailable,
     ),
 )
 async def swap(
@@ -258,9 +265,16 @@ async def swap(
     seen: Seen,
     session: Session,
     response: Response,
+    road: Judged,
 ) -> TripOut:
-    """Let another truck or driver of the fleet carry on: load, papers and evidence go along."""
-    trip = await swap_truck(session, caller=caller, trip_id=trip_id, seen=seen, request=request)
+    """Let another truck or driver of the fleet carry on: load, papers and evidence go along.
+
+    They are held from now until the planned end, or for a day where that is nearer. The load may
+    be as far above the capacity as at the loading.
+    """
+    trip = await swap_truck(
+        session, caller=caller, trip_id=trip_id, seen=seen, request=request, road=road
+    )
     return _shown(trip, response)
 
 

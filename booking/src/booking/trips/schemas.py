@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from booking.assignment.schemas import Way
 from booking.fields import Moment
 from booking.fleets.schemas import Name, StateCode
 from booking.schemas import Strict
@@ -109,6 +110,7 @@ class SwapRequest(Strict):
     truck_id: UUID
     driver_id: UUID
     reason: Name
+    states: Way = ()
 
 
 class TripFilter(Strict):

@@ -4,15 +4,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from booking.fleets.errors import DriverNotFound, TruckNotFound
-from booking.fleets.fitness import Load, Window, against_driver, against_truck
-from booking.fleets.models import Absence, Driver, Truck
+from booking.fleets.fitness import Load, Window
+from booking.fleets.models import Driver, Truck
+from booking.fleets.pairs import against_pair, lock_pair
 from booking.fleets.service import Caller
 from booking.models import Booking
-from booking.trips.access import lock_trip, named, note_change, reached_by, tell
+from booking.trips.access import Road, lock_trip, named, note_change, reached_by, tell
 from booking.trips.errors import NotFit, NothingSwapped, NotSwappable
 from booking.trips.models import Place, Trip, TripWeight
 from booking.trips.schemas import SwapRequest
@@ -21,7 +21,7 @@ from booking.trips.weights import tons
 from chassis.etags import IfMatch
 from contracts.trips import TRIP_TRUCK_SWAPPED, TripTruckSwapped
 
-# Of a trip that is late already nobody knows the end: the papers hold for a day at least.
+# Of a trip that is late already nobody knows the end: it takes a day at least.
 _LEAST: Final = timedelta(days=1)
 
 
@@ -32,6 +32,7 @@ async def swap_truck(
     trip_id: UUID,
     seen: IfMatch | None,
     request: SwapRequest,
+    road: Road,
 ) -> Trip:
     """Another truck, another driver, or both. Another fleet's are not found; busy ones are 409."""
     trip = await lock_trip(session, trip_id, reached_by(caller.grant))
@@ -43,8 +44,10 @@ async def swap_truck(
     if (before_truck, before_driver) == (request.truck_id, request.driver_id):
         raise NothingSwapped
     at = datetime.now(UTC)
-    truck, driver = await _fit(session, trip, request, at=at)
+    truck, driver, window = await _fit(session, trip, request, road, at=at)
     trip.truck_id, trip.driver_id = truck.id, driver.id
+    # Held from now on until its new end, so that what they have then already is in the way.
+    trip.planned = Range(min(trip.planned.lower or at, at), window.until)
     await note_change(
         session,
         trip,
@@ -77,39 +80,25 @@ async def swap_truck(
 
 
 async def _fit(
-    session: AsyncSession, trip: Trip, request: SwapRequest, *, at: datetime
-) -> tuple[Truck, Driver]:
-    truck = await session.scalar(
-        select(Truck).where(Truck.id == request.truck_id, Truck.tenant_id == trip.tenant_id)
+    session: AsyncSession, trip: Trip, request: SwapRequest, road: Road, *, at: datetime
+) -> tuple[Truck, Driver, Window]:
+    """Truck and driver, both locked as assignment locks them, and how long they carry on."""
+    truck, driver = await lock_pair(
+        session,
+        Truck.tenant_id == trip.tenant_id,
+        truck_id=request.truck_id,
+        driver_id=request.driver_id,
     )
-    if truck is None:
-        raise TruckNotFound
-    driver = await session.scalar(
-        select(Driver).where(Driver.id == request.driver_id, Driver.tenant_id == trip.tenant_id)
-    )
-    if driver is None:
-        raise DriverNotFound
     booking = await session.get_one(Booking, trip.booking_id)
     weighed = await session.get_one(TripWeight, (trip.id, Place.PICKUP))
     load = Load(
         material=booking.material_type,
         tons=tons(weighed.gross_kg - weighed.tare_kg),
-        states=(),
+        states=request.states,
+        tolerance_percent=road.rules.current().rules.weights.overload_tolerance_percent,
     )
     window = Window(begin=at, until=max(trip.planned.upper or at, at + _LEAST))
-    away = await session.scalars(
-        select(Absence).where(
-            or_(Absence.truck_id == truck.id, Absence.driver_id == driver.id),
-            func.upper(Absence.period) > at,
-        )
-    )
-    absences = away.all()
-    reasons = [
-        *against_truck(
-            truck, window, load=load, absences=[a for a in absences if a.truck_id == truck.id]
-        ),
-        *against_driver(driver, window, absences=[a for a in absences if a.driver_id == driver.id]),
-    ]
+    reasons = await against_pair(session, truck, driver, window, load=load)
     if reasons:
         raise NotFit("; ".join(reasons) + ".", reasons=reasons)
-    return truck, driver
+    return truck, driver, window
