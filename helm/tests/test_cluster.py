@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from charts.render import ROOT
+from ops.releases import VALUES
 from ops.rollout.metrics.prometheus import APPS, ISTIO, SCRAPE_SECONDS
 
 from .manifests import of_kind, parsed, rendered
@@ -52,12 +53,27 @@ def test_what_pods_name_is_made_by_somebody() -> None:
     assert {one["spec"]["issuerRef"]["name"] for one in certificates} <= set(issuers)
 
 
-def test_versions_are_pinned_and_the_sidecar_outlives_its_process() -> None:
+def releases() -> dict[str, dict[str, Any]]:
+    """What helmfile installs, by name."""
     text = re.sub(r"\{\{.*?\}\}", "x", (K8S / "helmfile.yaml").read_text())
     (helmfile,) = parsed(text)
-    releases: list[dict[str, Any]] = helmfile["releases"]
-    assert all(re.fullmatch(r"v?\d+\.\d+\.\d+", release["version"]) for release in releases)
-    (values,) = next(one for one in releases if one["name"] == "appmesh-controller")["values"]
+    return {release["name"]: release for release in helmfile["releases"]}
+
+
+def test_prometheus_is_where_charts_and_rollouts_look_for_it() -> None:
+    """kube-prometheus-stack calls its Service after itself, not after the release."""
+    release = releases()["prometheus"]
+    (values,) = release["values"]
+    (shared,) = parsed((VALUES / "global.yaml").read_text())
+    host = f"{values['fullnameOverride']}-prometheus.{release['namespace']}.svc.cluster.local"
+    assert shared["global"]["prometheus"] == f"http://{host}:9090"
+    assert shared["global"]["monitoringNamespace"] == release["namespace"]
+
+
+def test_versions_are_pinned_and_the_sidecar_outlives_its_process() -> None:
+    pinned = [release["version"] for release in releases().values()]
+    assert all(re.fullmatch(r"v?\d+\.\d+\.\d+", version) for version in pinned)
+    (values,) = releases()["appmesh-controller"]["values"]
     delay = values["sidecar"]["lifecycleHooks"]["preStopDelay"]
     for case in ("production/platform", "production/booking-service"):
         for deployment in of_kind(rendered()[case], "Deployment").values():
