@@ -7,8 +7,14 @@ from typing import Any, cast
 
 import boto3
 
-from .templates import STACK, Json, Scope, load
+from .templates import ACCOUNT, STACK, Json, Scope, load
 
+# What every entry point is told by whoever deploys it.
+SAID = {
+    "Version": "abc",
+    "DeployRole": f"arn:aws:iam::{ACCOUNT}:role/deploy",
+    "OperatorRole": f"arn:aws:iam::{ACCOUNT}:role/operators",
+}
 ISSUER = "oidc.eks.ap-south-1.amazonaws.com/id/0"
 
 
@@ -69,7 +75,7 @@ class Plan:
 def plan(name: str, *, region: str, **parameters: str) -> Plan:
     """What an entry point would make. Raises Refused."""
     made = Plan(region)
-    made.deploy(name, {"Version": "abc", **parameters})
+    made.deploy(name, SAID | parameters)
     return made
 
 

@@ -74,6 +74,8 @@ class Scope:
             allowed = [str(value) for value in one.get("AllowedValues", [self.parameters[key]])]
             if self.parameters[key] not in allowed:
                 raise Refused(f"{key} is one of {', '.join(allowed)}.")
+            if not re.fullmatch(one.get("AllowedPattern", ".*"), self.parameters[key]):
+                raise Refused(f"{key} isn't as {one['AllowedPattern']} says.")
         self._conditions: dict[str, Json] = template.get("Conditions", {})
         self._resources: dict[str, Json] = template["Resources"]
         self.known = self.parameters | {"AWS::Region": region, "AWS::AccountId": ACCOUNT}

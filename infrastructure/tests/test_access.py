@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from .stacks import Resource, plan
-from .templates import ENTRIES, FOLDER, Json
+from .stacks import SAID, Resource, plan
+from .templates import ENTRIES, FOLDER, Json, Refused, load
 
 ROOT = FOLDER.parent
 K8S = ROOT / "k8s"
@@ -15,26 +15,31 @@ K8S = ROOT / "k8s"
 @pytest.fixture(params=ENTRIES)
 def entries(request: pytest.FixtureRequest) -> dict[str, Resource]:
     """The access entries of a cluster by their names in the template."""
-    made = plan(
-        request.param,
-        region=ENTRIES[request.param],
-        DeployRole="arn:aws:iam::123456789012:role/deploy",
-        OperatorRole="arn:aws:iam::123456789012:role/operators",
-    )
+    made = plan(request.param, region=ENTRIES[request.param])
     return {one.name: one for one in made.of("AWS::EKS::AccessEntry")}
 
 
 def test_the_pipeline_and_operators_are_let_in(entries: dict[str, Resource]) -> None:
-    assert {one.properties["PrincipalArn"].split("/")[1] for one in entries.values()} == {
-        "deploy",
-        "operators",
+    assert {one.properties["PrincipalArn"] for one in entries.values()} == {
+        SAID["DeployRole"],
+        SAID["OperatorRole"],
     }
+
+
+@pytest.mark.parametrize("role", ["DeployRole", "OperatorRole"])
+@pytest.mark.parametrize("name", ENTRIES)
+def test_a_cluster_that_lets_nobody_in_isn_t_made(name: str, role: str) -> None:
+    assert "Default" not in load(name)["Parameters"][role]
+    # What a workflow says when the variable isn't set.
+    with pytest.raises(Refused, match=role):
+        plan(name, region=ENTRIES[name], **{role: ""})
 
 
 def prometheus() -> tuple[str, str]:
     """Service and namespace of the address that charts and the driver are told."""
     told = yaml.safe_load((ROOT / "helm" / "values" / "global.yaml").read_text())
-    service, namespace, *_ = str(urlsplit(told["global"]["prometheus"]).hostname).split(".")
+    address = str(told["global"]["prometheus"])
+    service, namespace, *_ = urlsplit(address).netloc.split(".")
     return service, namespace
 
 

@@ -116,16 +116,27 @@ def test_services_take_the_roles_that_are_made(environment: str, made: Plan) -> 
     assert taken <= named
 
 
+def overrides(text: str) -> set[str]:
+    """The parameters that the one `aws cloudformation deploy` of a text says."""
+    [command] = re.findall(r"--parameter-overrides ((?:.+\\\n)*.+)", text)
+    return set(re.findall(r"([A-Z]\w+)=", command))
+
+
+def test_stacks_are_told_all_that_has_no_default() -> None:
+    by_hand = overrides((FOLDER / "README.md").read_text())
+    for name in ENTRIES:
+        asked = {key for key, one in load(name)["Parameters"].items() if "Default" not in one}
+        assert asked == by_hand
+
+
 def test_the_pipeline_deploys_what_there_is() -> None:
     workflow = (ROOT / ".github" / "workflows" / "deploy.yml").read_text()
     [template] = re.findall(r"--template-file (infrastructure/\S+)", workflow)
     assert (ROOT / template).is_file()
-    overrides = re.findall(r"--parameter-overrides (.+)", workflow)
-    said = set(re.findall(r"([A-Z]\w+)=", overrides[0]))
+    said = overrides(workflow)
     parameters = load(Path(template).name)["Parameters"]
     assert said <= parameters.keys()
-    # Whatever the pipeline doesn't say has a default.
-    assert all("Default" in one for key, one in parameters.items() if key not in said)
+    assert {key for key, one in parameters.items() if "Default" not in one} <= said
     clusters = set(re.findall(r"update-kubeconfig --name (\S+)", workflow))
     assert clusters == {
         one.properties["Name"]
@@ -150,7 +161,9 @@ def test_the_pipeline_is_who_its_environments_say(environment: str) -> None:
     outputs = made.deploy("pipeline.yaml", said)
     workflows = "".join(path.read_text() for path in (ROOT / ".github/workflows").glob("*.yml"))
     asked = set(re.findall(r"vars\.(\w+_(?:ROLE|BUCKET))", workflows))
-    assert asked == {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", one).upper() for one in outputs}
+    told = {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", one).upper() for one in outputs}
+    # Who operates an account was there before it.
+    assert asked == told | {"OPERATOR_ROLE"}
     subjects = re.findall(r"repo:ubertruck/ubertruck:environment:(\w+)", str(made.resources))
     assert set(subjects) == {environment, "registry"}
     for subject in subjects:

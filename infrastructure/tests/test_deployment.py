@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from moto.server import ThreadedMotoServer
 
-from .stacks import ISSUER, MotoPlan, client
+from .stacks import ISSUER, SAID, MotoPlan, client
 from .templates import ACCOUNT
 
 REGION = "ap-south-1"
@@ -19,6 +19,7 @@ UNKNOWN_TO_MOTO = {
     "AWS::Backup::BackupVault",
     "AWS::CloudWatch::Alarm",
     "AWS::ECR::ReplicationConfiguration",
+    "AWS::EKS::AccessEntry",
     "AWS::EKS::Addon",
     "AWS::EKS::Cluster",
     "AWS::EKS::Nodegroup",
@@ -63,7 +64,7 @@ def test_production_is_made(url: str) -> None:
             "SecurityGroup": group["GroupId"],
         },
     )
-    outputs = made.deploy("production.yaml", {"Version": "abc"})
+    outputs = made.deploy("production.yaml", SAID)
 
     assert made.not_made == UNKNOWN_TO_MOTO
     assert outputs["Version"] == "abc"
