@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from booking.bids.errors import BadValidity
-from booking.bids.rules import check_validity, share_paise, why_gone
+from booking.bids.rules import check_validity, why_gone
+from booking.pricing import share_paise
 from booking.statuses import Status
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)

@@ -7,7 +7,6 @@ from decimal import Decimal
 import httpx
 import pytest
 from sqlalchemy import select, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from booking.assignment.models import Coverage
 from booking.models import Booking
@@ -19,10 +18,9 @@ from chassis.testing.databases import TestDatabase
 from chassis.testing.issuer import Issuer
 
 from .conftest import NewClient
-from .factories import Caller, problem
-from .fleets import driver_row, truck_row
+from .factories import problem
 from .rows import events_of
-from .trips import DRIVER, Journey, journey, trip_row
+from .trips import Journey, beside, journey
 
 pytestmark = pytest.mark.untraced
 
@@ -45,30 +43,7 @@ class Bookings:
         async with self.database.begin() as session:
             quantity = Decimal(25 * trucks)
             first = await journey(session, self.client, self.issuer, quantity_mt=quantity)
-            return [first, *[await self._beside(session, first) for _ in range(trucks - 1)]]
-
-    async def _beside(self, session: AsyncSession, first: Journey) -> Journey:
-        fleet = first.owner.tenant_id
-        kept = await session.get_one(Trip, first.trip_id)
-        booking = await session.get_one(Booking, kept.booking_id)
-        caller = Caller(self.client, self.issuer, *DRIVER, tenant_id=fleet)
-        truck = truck_row(tenant_id=fleet)
-        driver = driver_row(tenant_id=fleet, subject=str(caller.subject))
-        session.add_all([truck, driver])
-        await session.flush()
-        trip = trip_row(booking, tenant_id=fleet, truck_id=truck.id, driver_id=driver.id)
-        coverage = await session.get_one(Coverage, booking.id)
-        coverage.covered_mt += trip.load_mt
-        session.add(trip)
-        await session.flush()
-        return Journey(
-            trip_id=trip.id,
-            driver=caller,
-            owner=first.owner,
-            sender=first.sender,
-            truck_id=truck.id,
-            driver_id=driver.id,
-        )
+            return [first, *[await beside(session, first) for _ in range(trucks - 1)]]
 
     async def now(self, trip: Journey) -> tuple[Booking, Sequence[Trip], Decimal, Sequence[int]]:
         """Booking, trips and covered tons, and the versions of the booking's events."""

@@ -12,6 +12,7 @@ from booking.trips.weights import (
     check_delivered,
     check_loaded,
     kilograms,
+    left_behind,
     shortage,
     tons,
 )
@@ -29,7 +30,7 @@ def weighing(tare_kg: int, gross_kg: int) -> Weighing:
     "good", [weighing(9_200, 34_700), weighing(3_825, 3_826), weighing(9_200, 9_200 + 26_775)]
 )
 def test_a_truck_may_weigh_this(good: Weighing) -> None:
-    check_loaded(good, capacity_mt=CAPACITY, rules=RULES)
+    check_loaded(good, capacity_mt=CAPACITY, planned_mt=CAPACITY, rules=RULES)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,28 @@ def test_a_truck_may_weigh_this(good: Weighing) -> None:
 )
 def test_a_truck_cannot_weigh_this(bad: Weighing, why: str) -> None:
     with pytest.raises(WeightsImplausible, match=why):
-        check_loaded(bad, capacity_mt=CAPACITY, rules=RULES)
+        check_loaded(bad, capacity_mt=CAPACITY, planned_mt=CAPACITY, rules=RULES)
+
+
+@pytest.mark.parametrize(
+    ("net_kg", "fits", "left_kg"),
+    [
+        (10_501, False, 0),
+        (10_500, True, 0),
+        (10_000, True, 0),
+        (9_500, True, 0),
+        (9_499, True, 501),
+        (1, True, 9_999),
+    ],
+)
+def test_a_load_is_what_the_trip_is_for(net_kg: int, fits: bool, left_kg: int) -> None:
+    loaded, planned_mt = weighing(9_200, 9_200 + net_kg), Decimal(10)
+    assert left_behind(loaded, planned_mt=planned_mt, rules=RULES) == left_kg
+    if fits:
+        check_loaded(loaded, capacity_mt=CAPACITY, planned_mt=planned_mt, rules=RULES)
+        return
+    with pytest.raises(WeightsImplausible, match="10501 kg is over the 10000 kg that the trip"):
+        check_loaded(loaded, capacity_mt=CAPACITY, planned_mt=planned_mt, rules=RULES)
 
 
 def test_a_load_gains_only_a_little() -> None:

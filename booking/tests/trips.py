@@ -1,7 +1,7 @@
 """Trips for tests: rows, and the way of one from step to step."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -155,3 +155,24 @@ async def journey(
         truck_id=truck.id,
         driver_id=driver.id,
     )
+
+
+async def beside(
+    session: AsyncSession, first: Journey, load_mt: Decimal = Decimal(25), **changes: Any
+) -> Journey:
+    """Another trip of the same fleet for the same booking, which must have so much open."""
+    fleet = first.owner.tenant_id
+    kept = await session.get_one(Trip, first.trip_id)
+    booking = await session.get_one(Booking, kept.booking_id)
+    caller = Caller(first.driver.client, first.driver.issuer, *DRIVER, tenant_id=fleet)
+    truck = truck_row(tenant_id=fleet)
+    driver = driver_row(tenant_id=fleet, subject=str(caller.subject))
+    session.add_all([truck, driver])
+    await session.flush()
+    holders = {"truck_id": truck.id, "driver_id": driver.id}
+    trip = trip_row(booking, tenant_id=fleet, load_mt=load_mt, **holders, **changes)
+    coverage = await session.get_one(Coverage, booking.id)
+    coverage.covered_mt += load_mt
+    session.add(trip)
+    await session.flush()
+    return replace(first, trip_id=trip.id, driver=caller, **holders)

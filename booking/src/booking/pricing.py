@@ -104,6 +104,15 @@ def price_paise(
         return int((rupees * PAISE_PER_RUPEE).to_integral_value(rounding=ROUND_HALF_UP))
 
 
+def share_paise(*, price_paise: int, quantity_mt: Decimal, load_mt: Decimal) -> int:
+    """So many tons' part of a booking's price, rounded down: all parts are never above the whole.
+
+    >>> share_paise(price_paise=100, quantity_mt=Decimal(3), load_mt=Decimal(1))
+    33
+    """
+    return int(price_paise * load_mt // quantity_mt)
+
+
 def recompute(basis: PriceBasis) -> int:
     """The price in paise that this basis gives, now and in years."""
     return price_paise(

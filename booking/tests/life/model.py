@@ -25,7 +25,7 @@ FEES = {"requested": (0, 0), "confirmed": (2, 0), "assigned": (5, 50_000)}
 
 @dataclass
 class TripModel:
-    """One truck's part; `entries` are the kinds of its evidence."""
+    """One truck's part, of which `left_mt` weren't loaded; `entries` are its evidence's kinds."""
 
     id: UUID
     load_mt: Decimal
@@ -33,6 +33,7 @@ class TripModel:
     driver: int
     status: str = "assigned"
     version: int = 1
+    left_mt: Decimal = Decimal(0)
     net_kg: int = 0
     entries: list[str] = field(default_factory=list[str])
     told: list[tuple[int, str]] = field(default_factory=lambda: [(1, "assigned")])
@@ -82,7 +83,7 @@ class Model:
 
     @property
     def covered_mt(self) -> Decimal:
-        return sum((trip.load_mt for trip in self.live), Decimal(0))
+        return sum((trip.load_mt - trip.left_mt for trip in self.live), Decimal(0))
 
     @property
     def open_mt(self) -> Decimal:

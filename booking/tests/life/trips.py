@@ -19,7 +19,7 @@ from booking.trips.codes import Purpose
 from booking.trips.schemas import DeliverRequest, LoadRequest, SwapRequest
 from booking.trips.steps import MOVES, Step
 from booking.trips.swap import swap_truck
-from booking.trips.weights import kilograms
+from booking.trips.weights import kilograms, tons
 from chassis.access import Scope
 
 from ..loads import SOON, Pair, acceptance
@@ -36,24 +36,24 @@ DUE = {Purpose.PICKUP: TRIP_WAY[:2], Purpose.DROP: TRIP_WAY[3:6]}
 Steps = Callable[[AsyncSession], Awaitable[object]]
 
 members = st.integers(0, TRUCKS - 1)
-# One fills a truck, one doesn't, and one is more than it may carry.
-loads = st.sampled_from([Decimal(25), Decimal(10), Decimal(26)])
+# One fills a truck, two don't, and one is more than it may carry.
+loads = st.sampled_from([Decimal(25), Decimal(20), Decimal(10), Decimal(26)])
 
 
 class Life(BookingRules):
     """One booking and its trips, to which everything happens."""
 
-    @rule(truck=members, driver=members, tons=loads)
-    def a_fleet_takes_a_load(self, truck: int, driver: int, tons: Decimal) -> None:
+    @rule(truck=members, driver=members, load_mt=loads)
+    def a_fleet_takes_a_load(self, truck: int, driver: int, load_mt: Decimal) -> None:
         model = self.model
         possible = (
             model.status in ("confirmed", "assigned", "in_progress")
-            and tons <= min(model.open_mt, Decimal("25.5"))
+            and load_mt <= min(model.open_mt, Decimal("25.5"))
             and model.free(truck, driver)
             and self._suits()
         )
         pair = Pair(truck=self.fleet[truck].truck, driver=self.fleet[driver].driver)
-        wanted = Acceptance.model_validate(acceptance(pair, float(tons)))
+        wanted = Acceptance.model_validate(acceptance(pair, float(load_mt)))
         done = self.does(
             lambda session: accept_load(
                 session,
@@ -66,7 +66,7 @@ class Life(BookingRules):
         assert bool(done) == possible
         if done is not None:
             trip, _ = done
-            model.trips.append(TripModel(id=trip.id, load_mt=tons, truck=truck, driver=driver))
+            model.trips.append(TripModel(id=trip.id, load_mt=load_mt, truck=truck, driver=driver))
             model.audited += 1
             if model.status == "confirmed":
                 model.goes("assigned")
@@ -178,9 +178,11 @@ class Life(BookingRules):
             return
         self.model.audited += 1
         trip.goes(leads)
+        if step is Step.LOAD:
+            trip.left_mt = trip.load_mt - tons(self._loaded_kg(trip))
         if step is Step.DELIVER:
             trip.net_kg = self._delivered_kg(trip)
-            if trip.net_kg < kilograms(trip.load_mt):
+            if trip.net_kg < self._loaded_kg(trip):
                 trip.told.append((trip.version, "shortage_claimed"))
         self.model.follows()
 
@@ -197,7 +199,9 @@ class Life(BookingRules):
                     session, **about, digits=digits, road=ROAD
                 )
             case Step.LOAD:
-                load_kg = 90_000 if wrong else kilograms(trip.load_mt)
+                # Too much for the truck, or only for what the trip is for.
+                too_much = 90_000 if trip.load_mt == 25 else 25_500
+                load_kg = too_much if wrong else self._loaded_kg(trip)
                 asked = LoadRequest.model_validate({**LOADED, "gross_kg": TARE_KG + load_kg})
                 return lambda session: handover.load(session, **about, request=asked, road=ROAD)
             case Step.DEPART:
@@ -217,9 +221,14 @@ class Life(BookingRules):
             case Step.CLOSE:
                 return lambda session: handover.close(session, **about)
 
+    def _loaded_kg(self, trip: TripModel) -> int:
+        """Of 20 t a fifth isn't there to be loaded."""
+        return kilograms(trip.load_mt if trip.load_mt != 20 else Decimal(16))
+
     def _delivered_kg(self, trip: TripModel) -> int:
         """Of small loads a tenth is missing."""
-        return kilograms(trip.load_mt if trip.load_mt == 25 else trip.load_mt * Decimal("0.9"))
+        loaded_kg = self._loaded_kg(trip)
+        return loaded_kg if trip.load_mt == 25 else loaded_kg * 9 // 10
 
     def _code(self, trip: TripModel, purpose: Purpose, *, wrong: bool) -> str:
         """A fresh code from the shipper, or digits that are none."""

@@ -29,7 +29,7 @@ async def cover(session: AsyncSession, booking: Booking, tons: Decimal) -> None:
 
 
 async def uncover(session: AsyncSession, booking: Booking, tons: Decimal) -> None:
-    """A trip that was to carry so much was called off."""
+    """So much less is carried: a trip was called off, or loaded less than it was for."""
     await session.execute(
         update(Coverage)
         .where(Coverage.booking_id == booking.id)

@@ -18,7 +18,7 @@ from booking.bids.bidding import lock_bid
 from booking.bids.errors import AboveShare, BidGone
 from booking.bids.lapse import lapse
 from booking.bids.models import Bid, BidStatus
-from booking.bids.rules import share_paise, why_gone
+from booking.bids.rules import why_gone
 from booking.bids.schemas import BidFilter
 from booking.bids.telling import audit, named, tell
 from booking.errors import BookingNotFound
@@ -28,6 +28,7 @@ from booking.fleets.models import Truck
 from booking.fleets.pairs import lock_pair
 from booking.fleets.service import Caller
 from booking.models import Booking
+from booking.pricing import share_paise
 from booking.service import reached_by
 from booking.transitions import lock_booking
 from booking.trips.errors import DriverBusy, NotFit, TruckBusy

@@ -11,15 +11,6 @@ from booking.statuses import Status
 MOST_PAISE: Final = 10_000_000_000
 
 
-def share_paise(*, price_paise: int, quantity_mt: Decimal, load_mt: Decimal) -> int:
-    """So many tons' part of a booking's price, rounded down: all parts are never above the whole.
-
-    >>> share_paise(price_paise=100, quantity_mt=Decimal(3), load_mt=Decimal(1))
-    33
-    """
-    return int(price_paise * load_mt // quantity_mt)
-
-
 def check_validity(valid_until: datetime, *, pickup_at: datetime, at: datetime) -> None:
     """Raises `BadValidity`."""
     if valid_until <= at:

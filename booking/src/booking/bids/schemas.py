@@ -8,10 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from booking.assignment.schemas import Acceptance
 from booking.bids.models import Bid, BidStatus
-from booking.bids.rules import MOST_PAISE, share_paise
+from booking.bids.rules import MOST_PAISE
 from booking.fields import Line, Moment
 from booking.fleets.kinds import TruckType
 from booking.models import Booking
+from booking.pricing import share_paise
 from booking.schemas import Strict
 from chassis.pagination import CursorParam, Limit
 from contracts.values import JsonNumber, Money

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from booking.assignment.coverage import uncover
 from booking.fleets.models import Driver, Truck
 from booking.fleets.service import Caller
 from booking.models import Booking
@@ -83,7 +84,10 @@ async def load(
     request: LoadRequest,
     road: Road,
 ) -> Trip:
-    """The truck is loaded and weighed, and its papers are complete."""
+    """The truck is loaded and weighed, and its papers are complete.
+
+    Tons that it was to take and didn't are open again.
+    """
     trip = await begin_step(session, caller=caller, trip_id=trip_id, step=Step.LOAD, seen=seen)
     at = datetime.now(UTC)
     ruling = road.rules.current()
@@ -92,7 +96,12 @@ async def load(
     truck = await session.get_one(Truck, trip.truck_id)
     driver = await session.get_one(Driver, trip.driver_id)
     weighing = request.weighing
-    weights.check_loaded(weighing, capacity_mt=truck.capacity_mt, rules=rules.weights)
+    weights.check_loaded(
+        weighing, capacity_mt=truck.capacity_mt, planned_mt=trip.load_mt, rules=rules.weights
+    )
+    left_kg = weights.left_behind(weighing, planned_mt=trip.load_mt, rules=rules.weights)
+    if left_kg:
+        await uncover(session, booking, weights.tons(left_kg))
     trip.transit_pass_number = check_pass(
         request.transit_pass_number,
         material=booking.material_type,
@@ -112,6 +121,7 @@ async def load(
         truck=truck,
         driver=driver,
         request=request,
+        left_kg=left_kg,
         bill=bill,
         ruling=ruling,
     )
@@ -121,6 +131,7 @@ async def load(
         tare_mt=weights.tons(weighing.tare_kg),
         gross_mt=weights.tons(weighing.gross_kg),
         net_mt=weights.tons(weighing.net_kg),
+        released_mt=weights.tons(left_kg),
         lorry_receipt_number=number,
         eway_bill_number=trip.eway_bill_number,
         transit_pass_number=trip.transit_pass_number,

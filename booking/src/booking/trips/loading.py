@@ -13,14 +13,15 @@ from pydantic import JsonValue
 
 from booking.fleets.models import Driver, Truck
 from booking.models import Booking
+from booking.pricing import share_paise
 from booking.trips.errors import EwayBillExpired, EwayBillFromTheFuture
 from booking.trips.evidence import Entry, spelled
 from booking.trips.eway_bill import EwayBill, eway_bill
-from booking.trips.lorry_receipt import LorryReceipt, Party, Risk, check_gstin, freight_share
+from booking.trips.lorry_receipt import LorryReceipt, Party, Risk, check_gstin
 from booking.trips.models import Trip
 from booking.trips.rules import Ruling
 from booking.trips.schemas import EwayBillIn, LoadRequest, PartyIn
-from booking.trips.weights import Weighing, shortage, tons
+from booking.trips.weights import Weighing, kilograms, shortage, tons
 
 KIND = "loaded"
 
@@ -47,6 +48,7 @@ def loaded_data(
     truck: Truck,
     driver: Driver,
     request: LoadRequest,
+    left_kg: int,
     bill: EwayBill | None,
     ruling: Ruling,
 ) -> dict[str, JsonValue]:
@@ -64,6 +66,8 @@ def loaded_data(
         "tare_kg": weighing.tare_kg,
         "gross_kg": weighing.gross_kg,
         "net_kg": weighing.net_kg,
+        "planned_kg": kilograms(trip.load_mt),
+        "released_kg": left_kg,
         "lorry_receipt": trip.lorry_receipt_number,
         "eway_bill": None if bill is None else bill.number,
         "eway_bill_expires_at": None if bill is None else spelled(bill.expires_at),
@@ -77,8 +81,11 @@ def loaded_data(
         "risk": request.risk.value,
         "declared_paise_per_ton": paise_per_ton,
         "declared_paise": worth.claim_paise,
-        "freight_paise": freight_share(
-            booking.price_paise, load_mt=tons(weighing.net_kg), quantity_mt=booking.quantity_mt
+        # Of no more than the trip is for: all receipts together are never above the price.
+        "freight_paise": share_paise(
+            price_paise=booking.price_paise,
+            quantity_mt=booking.quantity_mt,
+            load_mt=min(tons(weighing.net_kg), trip.load_mt),
         ),
         "truck": truck.registration_number,
         "driver": driver.name,

@@ -5,13 +5,10 @@ note (consignor, consignee, registration of the vehicle, goods, gross weight, fr
 who pays the tax) and whose risk the goods travel at.
 """
 
-import math
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
-from fractions import Fraction
 from typing import Final
 from uuid import UUID
 
@@ -93,12 +90,6 @@ def qr_text(receipt: LorryReceipt) -> str:
         "evidence": receipt.evidence_head,
     }
     return canonical_json(content).decode()
-
-
-def freight_share(price_paise: int, *, load_mt: Decimal, quantity_mt: Decimal) -> int:
-    """A load's share of the price of the whole booking, paise rounded half up."""
-    share = Fraction(price_paise) * Fraction(load_mt) / Fraction(quantity_mt)
-    return math.floor(share + Fraction(1, 2))
 
 
 def check_gstin(text: str) -> str:

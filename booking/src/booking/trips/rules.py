@@ -42,6 +42,7 @@ class WeightRules(_Part):
     """What a weighbridge may show.
 
     Percentages are of the truck's capacity, but `gain_tolerance_percent` of what was loaded.
+    By `overload_tolerance_percent` a load may also be off what the trip is for, up and down.
     """
 
     least_tare_percent: Ratio = Decimal(15)

@@ -59,8 +59,10 @@ def tons(kg: int) -> Decimal:
     return Decimal(kg).scaleb(-3)
 
 
-def check_loaded(weighing: Weighing, *, capacity_mt: Decimal, rules: WeightRules) -> None:
-    """Raise `WeightsImplausible` unless the truck can weigh this, empty and loaded."""
+def check_loaded(
+    weighing: Weighing, *, capacity_mt: Decimal, planned_mt: Decimal, rules: WeightRules
+) -> None:
+    """Raise `WeightsImplausible` unless the truck can weigh this, and the trip is for so much."""
     capacity_kg = kilograms(capacity_mt)
     _check_scales(weighing, capacity_kg=capacity_kg, rules=rules)
     most = _percent_of(capacity_kg, 100 + rules.overload_tolerance_percent)
@@ -70,6 +72,20 @@ def check_loaded(weighing: Weighing, *, capacity_mt: Decimal, rules: WeightRules
             net_kg=weighing.net_kg,
             capacity_kg=capacity_kg,
         )
+    planned_kg = kilograms(planned_mt)
+    if weighing.net_kg > _percent_of(planned_kg, 100 + rules.overload_tolerance_percent):
+        raise WeightsImplausible(
+            f"The load of {weighing.net_kg} kg is over the {planned_kg} kg that the trip is for.",
+            net_kg=weighing.net_kg,
+            planned_kg=planned_kg,
+        )
+
+
+def left_behind(weighing: Weighing, *, planned_mt: Decimal, rules: WeightRules) -> int:
+    """Kilograms that the trip was for and that aren't on the truck; 0 within the tolerance."""
+    planned_kg = kilograms(planned_mt)
+    missing = planned_kg - weighing.net_kg
+    return missing if missing > _percent_of(planned_kg, rules.overload_tolerance_percent) else 0
 
 
 def check_delivered(

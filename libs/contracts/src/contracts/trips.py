@@ -4,6 +4,7 @@
 One-time codes are never in an event, nor are people's names and numbers.
 """
 
+from decimal import Decimal
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -103,6 +104,13 @@ class TripLoaded(TripEvent):
     tare_mt: Tons = Field(examples=[9.2])
     gross_mt: Tons = Field(examples=[34.7])
     net_mt: Tons
+    released_mt: Annotated[
+        Tons,
+        Field(
+            description="What it was to take and didn't: trucks may be found for it again",
+            examples=[0],
+        ),
+    ] = Decimal(0)
     lorry_receipt_number: str = Field(examples=["JHF/2026-27/000123"])
     eway_bill_number: EwayBillNumber | None = None
     transit_pass_number: Annotated[
