@@ -7,6 +7,8 @@ from typing import Any
 import yaml
 
 from ops.releases import ROOT, SERVICES
+from ops.rollout.places import POLICIES
+from ops.rollout.plan import read_policy
 
 from .test_compose import containers
 
@@ -94,9 +96,52 @@ def test_every_job_says_what_it_may_and_how_long() -> None:
             assert "timeout-minutes" in job or "uses" in job, f"{path.name}: {name}"
 
 
+def deploying() -> dict[str, dict[str, Any]]:
+    """The jobs that change an environment, by its name."""
+    jobs = read(ROOT / ".github" / "workflows" / "deploy.yml")["jobs"].values()
+    return {job["environment"]: job for job in jobs}
+
+
 def test_two_runs_of_the_same_don_t_meet() -> None:
-    groups = [read(path)["concurrency"]["group"] for path in WORKFLOWS]
-    assert len(set(groups)) == len(WORKFLOWS) > 3
+    workflows = [read(path) for path in WORKFLOWS]
+    limited = [one for workflow in workflows for one in (workflow, *workflow["jobs"].values())]
+    groups = [one["concurrency"]["group"] for one in limited if "concurrency" in one]
+    assert len(set(groups)) == len(groups) > 3
+
+
+def test_what_waits_to_be_approved_of_holds_up_only_its_environment() -> None:
+    for path in WORKFLOWS:
+        if path.stem in ("release", "deploy"):
+            assert "concurrency" not in read(path)
+    for environment, job in deploying().items():
+        # And nothing is cut off in the middle.
+        assert job["concurrency"] == {
+            "group": f"deploy-{environment}",
+            "cancel-in-progress": False,
+        }
+
+
+def test_nothing_overtakes_a_later_release() -> None:
+    for job in deploying().values():
+        [checkout] = [step for step in job["steps"] if "checkout" in step.get("uses", "")]
+        assert checkout["with"]["fetch-depth"] == 0
+        said = [step.get("run", "") for step in job["steps"]]
+        [guard] = [number for number, run in enumerate(said) if "check-forward.sh" in run]
+        assert guard < min(
+            n for n, run in enumerate(said) if re.search(r"platform\.sh|deploy\.sh", run)
+        )
+
+
+def test_sessions_and_jobs_outlast_rollouts() -> None:
+    before = 2400  # seconds for the stack, and for what services stand in
+    assert set(deploying()) == {"staging", "production"}
+    for environment, job in deploying().items():
+        policy = read_policy(POLICIES / f"{environment}.toml")
+        step = policy.ready_seconds + policy.bake_seconds
+        longest = before + len(SERVICES) * len(policy.steps) * step + policy.keep_old_seconds
+        [role] = [step for step in job["steps"] if "credentials" in step.get("uses", "")]
+        assert longest <= role["with"]["role-duration-seconds"]
+        assert longest <= job["timeout-minutes"] * 60
 
 
 def test_nothing_is_put_into_a_command_line_by_an_expression() -> None:

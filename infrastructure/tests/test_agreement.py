@@ -155,6 +155,14 @@ def test_what_is_released_has_a_repository(made: Plan) -> None:
     assert {f"ubertruck/{one}" for one in pushed} <= repositories
 
 
+def test_the_pipeline_may_stay_as_long_as_it_asks() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "deploy.yml").read_text()
+    asked = re.findall(r"role-duration-seconds: (\d+)", workflow)
+    role = load("pipeline.yaml")["Resources"]["Deploy"]["Properties"]
+    assert asked
+    assert max(map(int, asked)) <= role["MaxSessionDuration"]
+
+
 def test_the_pipeline_is_who_its_environments_say(environment: str) -> None:
     made = Plan("ap-south-1")
     said = {"Repository": "ubertruck/ubertruck", "Environment": environment}
