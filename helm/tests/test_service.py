@@ -18,14 +18,14 @@ def case(name: str) -> list[Manifest]:
     return rendered()[f"service/ci/{name}"]
 
 
-def test_an_idle_slot_is_off_and_a_new_one_has_an_idle_worker() -> None:
+def test_an_idle_slot_is_off_and_a_new_one_has_a_worker_that_waits_for_the_lease() -> None:
     assert set(of_kind(case("istio"), "Deployment")) == {
         "booking-service-blue",
         "booking-service-blue-worker",
     }
     deployments = of_kind(case("green"), "Deployment")
     assert deployments["booking-service-blue-worker"]["spec"]["replicas"] == 1
-    assert deployments["booking-service-green-worker"]["spec"]["replicas"] == 0
+    assert deployments["booking-service-green-worker"]["spec"]["replicas"] == 1
     scalers = of_kind(case("green"), "HorizontalPodAutoscaler")
     assert scalers["booking-service-green"]["spec"]["minReplicas"] == 4
 

@@ -1,6 +1,5 @@
 """The driver on a cluster: real helm and kubectl, and pods that do what Deployments say."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from ops.rollout.ports import Colour, Window
 from ops.rollout.state import Phase, Record, Rollout
 
 from .cluster import OLD, Cluster
+from .controllers import controlled
 
 BOOKING = "booking-service"
 NEW = "2" * 40
@@ -47,21 +47,6 @@ class Figures:
         )
 
 
-def deployments_come_true(cluster: Cluster) -> None:
-    """As their controller would: so many pods as the autoscaler wants, all of them ready."""
-    for kind, name in list(cluster.objects):
-        if kind == "horizontalpodautoscalers" and ("deployments", name) in cluster.objects:
-            number = cluster.get(kind, name)["spec"]["minReplicas"]
-            cluster.set_status(
-                "deployments",
-                name,
-                observedGeneration=cluster.get("deployments", name)["metadata"]["generation"],
-                replicas=number,
-                updatedReplicas=number,
-                readyReplicas=number,
-            )
-
-
 async def rolled_out(cluster: Cluster, failures: int) -> tuple[Rollout, Place]:
     """What became of a rollout whose new version answers so."""
 
@@ -72,21 +57,12 @@ async def rolled_out(cluster: Cluster, failures: int) -> tuple[Rollout, Place]:
     async def seeing() -> AsyncGenerator[Sight]:
         yield Sight(metrics=Figures(failures), validate=validate)
 
-    async def control() -> None:
-        while True:
-            deployments_come_true(cluster)
-            await asyncio.sleep(0.2)
-
     place = replace(place_of("dev"), seeing=seeing, ledger=Written())
     policy = Policy(steps=(50, 100), bake_seconds=1, keep_old_seconds=0)
-    controlling = asyncio.create_task(control())
-    try:
-        await asyncio.sleep(0)
+    async with controlled(cluster):
         plan = commands.planned(place, {BOOKING: NEW}, policy)
         await commands.begin(place, plan, actor="nadia", ticket=None, override=None)
         return await commands.drive(place, lambda rollout, words: None), place
-    finally:
-        controlling.cancel()
 
 
 async def test_a_version_that_does_well_stays(booking_cluster: Cluster) -> None:

@@ -1,6 +1,7 @@
 """Real helm and kubectl against an API server of ours: releases, weights, slots."""
 
 import asyncio
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ import pytest
 from ops.errors import OpsError
 from ops.rollout.eks.helm import Helm
 from ops.rollout.eks.kubectl import Kubectl
+from ops.rollout.eks.programs import program
 from ops.rollout.eks.site import EksSite
+from ops.rollout.eks.weights import written
 from ops.rollout.ports import Colour, Targets
 
 from .cluster import OLD, Cluster, Refused
+from .controllers import deployments_come_true
 
 BLUE, GREEN = Colour
 BOOKING = "booking-service"
@@ -45,6 +49,14 @@ def weights_of(cluster: Cluster) -> list[Weights]:
     ]
 
 
+def workers_of(cluster: Cluster) -> Weights:
+    """How many workers each colour is to have."""
+    return {
+        colour: cluster.get("deployments", f"{BOOKING}-{colour}-worker")["spec"]["replicas"]
+        for colour in Colour
+    }
+
+
 def shares(green: int) -> Weights:
     return {BLUE: 100 - green, GREEN: green}
 
@@ -59,7 +71,8 @@ async def test_a_version_takes_over_and_the_other_goes(cluster: Cluster, site: E
     await site.bring_up(BOOKING, GREEN, NEW, replicas=1)
     assert await site.version(BOOKING, GREEN) == NEW
     assert await site.version(BOOKING, BLUE) == OLD
-    assert cluster.get("deployments", f"{BOOKING}-green-worker")["spec"]["replicas"] == 0
+    # It waits for the lease that blue's has.
+    assert workers_of(cluster) == {BLUE: 1, GREEN: 1}
     assert await site.weights(BOOKING) == shares(0)
 
     await site.scale(BOOKING, GREEN, 2)
@@ -74,10 +87,11 @@ async def test_a_version_takes_over_and_the_other_goes(cluster: Cluster, site: E
     await site.bring_up(BOOKING, GREEN, NEW, replicas=1)
     assert not [one for one in cluster.asked[asked:] if not one.startswith("GET")]
 
+    deployments_come_true(cluster)
     await site.promote(BOOKING, GREEN)
     assert await site.active(BOOKING) == GREEN
-    assert cluster.get("deployments", f"{BOOKING}-green-worker")["spec"]["replicas"] == 1
-    assert cluster.get("deployments", f"{BOOKING}-blue-worker")["spec"]["replicas"] == 0
+    # The lease is green's only when blue's has gone.
+    assert workers_of(cluster) == {BLUE: 0, GREEN: 1}
     assert await site.weights(BOOKING) == shares(100)
 
     await site.retire(BOOKING, BLUE)
@@ -96,6 +110,35 @@ async def test_what_is_said_twice_changes_nothing(cluster: Cluster, site: EksSit
     assert weights_of(cluster) == [shares(25)] * 4
     others = cluster.get("virtualrouters", "auth-router")
     assert others["metadata"]["generation"] == 1
+
+
+async def test_the_quickest_way_back_asks_helm_for_nothing(
+    cluster: Cluster, site: EksSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await site.set_weights(BOOKING, shares(50))
+    # Beside the interpreter is where programs are, and no helm is there.
+    (tmp_path / "kubectl").symlink_to(program("kubectl"))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for _ in range(2):
+        await site.give_all(BOOKING, BLUE)
+        assert weights_of(cluster) == [shares(0)] * 4
+    assert (await site.targets(BOOKING, BLUE)).wanted == 1
+    assert await site.weights(BOOKING) == shares(0)
+    elsewhere = replace(site, helm=replace(site.helm, environment="production"))
+    with pytest.raises(OpsError, match="the cluster of dev, not of production"):
+        await elsewhere.give_all(BOOKING, GREEN)
+
+
+async def test_what_was_taken_back_past_helm_is_not_undone_for_another_service(
+    cluster: Cluster, site: EksSite
+) -> None:
+    await site.routing.tell("auth-service", weights=shares(50))
+    router = cluster.get("virtualrouters", "auth-router")
+    cluster.put("virtualrouters", written(router, "auth-service", shares(0)))
+    await site.set_weights(BOOKING, shares(25))
+    assert await site.weights("auth-service") == shares(0)
+    assert await site.weights(BOOKING) == shares(25)
 
 
 async def test_the_way_back_is_open_when_helm_is_not(cluster: Cluster, site: EksSite) -> None:
@@ -139,27 +182,6 @@ async def test_somebody_who_writes_at_the_same_time_is_not_overwritten(
     assert weights_of(cluster) == [shares(0)] * 4
     puts = [one for one in cluster.asked if one.startswith("PUT") and one.endswith(ROUTER)]
     assert len(puts) == 3
-
-
-async def test_a_helm_that_was_killed_is_in_nobodys_way(cluster: Cluster, site: EksSite) -> None:
-    patched = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def halt(verb: str, path: str) -> None:
-        if verb == "PATCH":
-            loop.call_soon_threadsafe(patched.set)
-            raise Refused(504, "Timeout")
-
-    cluster.before = halt
-    upgrade = asyncio.create_task(site.set_weights(BOOKING, shares(10)))
-    await patched.wait()
-    upgrade.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await upgrade
-    cluster.before = lambda verb, path: None
-    patient = replace(site, helm=replace(site.helm, seconds=3))
-    await patient.set_weights(BOOKING, shares(25))
-    assert weights_of(cluster) == [shares(25)] * 4
 
 
 async def test_weights_are_live_once_the_mesh_has_taken_them_up(

@@ -133,6 +133,12 @@ class World:
     async def weights(self, service: str) -> Mapping[Colour, int]:
         return self.shares[service]
 
+    async def give_all(self, service: str, colour: Colour) -> None:
+        if not self.site_works:
+            raise OpsError("The site is away.")
+        async with self._step():
+            self.shares[service] = {colour: WHOLE, colour.other: 0}
+
     async def set_weights(self, service: str, weights: Mapping[Colour, int]) -> None:
         if not self.site_works:
             raise OpsError("The site is away.")

@@ -12,6 +12,7 @@ import httpx
 from ops import control, edge, plane
 from ops.errors import OpsError
 from ops.ports import LOOPBACK
+from ops.rollout.plan import WHOLE
 from ops.rollout.ports import Colour, Targets
 from ops.services import SERVICES, Service, ingress_port
 from ops.state import StateFolder, read_json
@@ -60,6 +61,9 @@ class LaptopSite:
     async def weights(self, service: str) -> Mapping[Colour, int]:
         found = cast("Mapping[str, int]", (await self._slots(service))["weights"])
         return {Colour(colour): weight for colour, weight in found.items()}
+
+    async def give_all(self, service: str, colour: Colour) -> None:
+        await self.set_weights(service, {colour: WHOLE, colour.other: 0})
 
     async def set_weights(self, service: str, weights: Mapping[Colour, int]) -> None:
         sockets = {"mesh": plane.admin_socket(self.folder), "edge": edge.admin_socket(self.folder)}

@@ -75,6 +75,10 @@ class Site(Protocol):
         """Per cent of the requests that each colour gets now, as the data plane has it."""
         ...
 
+    async def give_all(self, service: str, colour: Colour) -> None:
+        """Give the colour every request as soon as can be; `set_weights` has to say it, too."""
+        ...
+
     async def set_weights(self, service: str, weights: Mapping[Colour, int]) -> None:
         """Say anew who gets how much; returns when the data plane has it."""
         ...

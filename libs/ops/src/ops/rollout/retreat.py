@@ -1,6 +1,7 @@
 """The way back: whatever was begun, the old versions answer again, and the new ones stay idle."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from ops.errors import OpsError
 from ops.rollout.plan import WHOLE, Change
@@ -12,12 +13,25 @@ from ops.rollout.state import Before, Rollout
 async def weights_back(site: Site, rollout: Rollout) -> None:
     """Give every request to the old versions that are up, latest change first, and do no more.
 
-    This is what can't wait. A version that isn't up any more gets nothing before it is.
+    This is what can't wait. A version that isn't up any more gets nothing before it is. What is
+    quick comes first, for all of them, and one that fails is in no other's way: the first
+    OpsError is raised at the end.
     """
+    up: list[tuple[Change, Before]] = []
     for change in _begun(rollout):
         before = rollout.before[change.service]
         if await _may_answer(site, change, before):
+            up.append((change, before))
+            with suppress(OpsError):
+                await site.give_all(change.service, before.colour)
+    errors: list[OpsError] = []
+    for change, before in up:
+        try:
             await _give_all(site, change, before)
+        except OpsError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
 
 
 async def all_back(site: Site, rollout: Rollout, clock: Clock) -> None:
@@ -38,8 +52,8 @@ async def all_back(site: Site, rollout: Rollout, clock: Clock) -> None:
                 clock=clock,
             )
             await _give_all(site, change, before)
-        if await site.active(change.service) is not before.colour:
-            await site.promote(change.service, before.colour)
+        # One that was active all the time may have an upgrade to end.
+        await site.promote(change.service, before.colour)
 
 
 def _begun(rollout: Rollout) -> Sequence[Change]:

@@ -14,6 +14,7 @@ from ops.releases import NAMESPACE
 from ops.rollout.eks.programs import ProgramFailed, program, run
 
 Object = dict[str, Any]
+AUTOSCALERS = "/apis/autoscaling/v2", "horizontalpodautoscalers"
 CONFIG_MAPS = "/api/v1", "configmaps"
 DEPLOYMENTS = "/apis/apps/v1", "deployments"
 PODS = "/api/v1", "pods"

@@ -11,7 +11,8 @@ from ops.rollout.eks.forward import Forwards
 from ops.rollout.eks.helm import Helm
 from ops.rollout.eks.kubectl import Kubectl
 from ops.rollout.eks.ledger import ClusterLedger
-from ops.rollout.eks.site import ROUTING, EksSite
+from ops.rollout.eks.routing import ROUTING
+from ops.rollout.eks.site import EksSite
 from ops.rollout.eks.store import ClusterStore
 from ops.rollout.eks.telling import ClusterHealth, ClusterMetrics, compared_by, prometheus_of
 from ops.rollout.metrics.prometheus import APPS
@@ -33,7 +34,7 @@ def cluster(environment: str) -> Place:
 
     @asynccontextmanager
     async def seeing() -> AsyncGenerator[Sight]:
-        values = await helm.values(ROUTING)
+        values = (await helm.told(ROUTING)).values
         at = prometheus_of(values)
         validator = Validator(
             site=site,
@@ -50,7 +51,7 @@ def cluster(environment: str) -> Place:
     return Place(
         site=site,
         store=ClusterStore(kubectl),
-        ledger=ClusterLedger(site=site),
+        ledger=ClusterLedger(kubectl=kubectl),
         calls=_calls(),
         policy=POLICIES / f"{environment}.toml",
         named=str,

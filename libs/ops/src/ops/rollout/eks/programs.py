@@ -37,6 +37,8 @@ async def run(command: Sequence[str], *, stdin: str = "", seconds: float) -> str
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        # Ctrl-C is meant for us, and a helm that it ends leaves half an upgrade.
+        start_new_session=True,
     )
     name = Path(command[0]).name
     try:

@@ -10,15 +10,15 @@ from ops.errors import OpsError
 from ops.releases import ROOT
 from ops.rollout.eks import weights as routes
 from ops.rollout.eks.forward import Forwards, Target
-from ops.rollout.eks.helm import Helm, Values
-from ops.rollout.eks.kubectl import DEPLOYMENTS, Absent, Conflict, Kubectl, Object
+from ops.rollout.eks.helm import Helm, Told, Values
+from ops.rollout.eks.kubectl import AUTOSCALERS, DEPLOYMENTS, Absent, Kubectl, Object
+from ops.rollout.eks.routing import Routing
 from ops.rollout.ports import Colour, Targets
 
-ROUTING = "routing"
 PORT = 8080
-TRIES = 5
 PAUSE = 0.5
 SETTLE_SECONDS = 60.0
+WORKER_SECONDS = 120.0
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -34,11 +34,17 @@ class EksSite:
     kubectl: Kubectl
     helm: Helm
     settle_seconds: float = SETTLE_SECONDS
+    worker_seconds: float = WORKER_SECONDS
     forwards: Forwards = field(default_factory=Forwards)
 
+    @property
+    def routing(self) -> Routing:
+        """Who gets the requests."""
+        return Routing(kubectl=self.kubectl, helm=self.helm, settle_seconds=self.settle_seconds)
+
     async def active(self, service: str) -> Colour:
-        """The colour that has the worker."""
-        return Colour((await self.helm.values(service))["active"])
+        """The colour whose worker works, unless a promotion broke off: `promote` ends it."""
+        return Colour((await self.helm.told(service)).values["active"])
 
     async def version(self, service: str, colour: Colour) -> str | None:
         """The commit whose image a slot's pods have."""
@@ -57,9 +63,11 @@ class EksSite:
             raise OpsError(
                 f"A version is a commit of 40 hexadecimal digits, not {version}.", code=2
             )
-        values = await self.helm.values(service)
+        told = await self.helm.told(service)
+        values = told.values
         present = values["colours"][colour]
         if present["enabled"] and present["version"] == version:
+            await self._tell_slots(service, told, {colour: {"worker": True}})
             return
         await self._require_idle(service, colour, values, "bring a version up in")
         slot = {
@@ -68,27 +76,26 @@ class EksSite:
             "digest": "",
             "schemaRevision": schema_revision(values["database"]["name"]),
             "minReplicas": _possible(service, values, replicas),
+            "worker": True,
         }
-        await self._upgrade_slots(service, values, {colour: slot})
+        await self._tell_slots(service, told, {colour: slot})
 
     async def scale(self, service: str, colour: Colour, replicas: int) -> None:
         """Let the slot's autoscaler go no lower."""
-        values = await self.helm.values(service)
-        if not values["colours"][colour]["enabled"]:
-            raise OpsError(f"Nothing runs in {service}-{colour}.")
-        wanted = _possible(service, values, replicas)
-        if values["colours"][colour]["minReplicas"] != wanted:
-            await self._upgrade_slots(service, values, {colour: {"minReplicas": wanted}})
+        told = await self._told_of_slot(service, colour)
+        wanted = _possible(service, told.values, replicas)
+        await self._tell_slots(service, told, {colour: {"minReplicas": wanted}})
 
     async def targets(self, service: str, colour: Colour) -> Targets:
         """Pods of the slot's latest version; none while the cluster hasn't seen it yet."""
-        deployment = await self._deployment(service, colour)
-        if deployment is None:
+        name = f"{service}-{colour}"
+        try:
+            deployment, scaler = await asyncio.gather(
+                self.kubectl.get(DEPLOYMENTS, name), self.kubectl.get(AUTOSCALERS, name)
+            )
+        except Absent:
             return Targets(wanted=0, running=0, ready=0)
-        values = await self.helm.values(service)
-        slot, api = values["colours"][colour], values["api"]
-        lowest = slot["minReplicas"] or api["minReplicas"]
-        wanted = max(lowest, deployment["spec"].get("replicas", 1))
+        wanted = max(scaler["spec"]["minReplicas"], deployment["spec"].get("replicas", 1))
         status: Mapping[str, Any] = deployment.get("status", {})
         if status.get("observedGeneration", 0) < deployment["metadata"]["generation"]:
             return Targets(wanted=wanted, running=0, ready=0)
@@ -99,32 +106,39 @@ class EksSite:
 
     async def weights(self, service: str) -> Mapping[Colour, int]:
         """Per cent of the requests, by what the mesh reads."""
-        return routes.read(await self._routes(service), service)
+        return await self.routing.weights(service)
+
+    async def give_all(self, service: str, colour: Colour) -> None:
+        """In the cluster itself, past helm, whose release learns of it by `set_weights`."""
+        await self.routing.write(service, {colour: routes.WHOLE, colour.other: 0})
 
     async def set_weights(self, service: str, weights: Mapping[Colour, int]) -> None:
         """By the release; everything to one colour, as in an abort, first in the cluster itself."""
         wanted = routes.checked(weights)
         if routes.WHOLE in wanted.values():
-            await self._write_routes(service, wanted)
-        await self._upgrade_routing(service, {"weights": wanted})
-        await self._await_weights(service, wanted)
+            await self.routing.write(service, wanted)
+        await self.routing.tell(service, weights=wanted)
+        await self.routing.taken_up(service, wanted)
 
     async def promote(self, service: str, colour: Colour) -> None:
-        """Say in both releases that the colour is active, which moves the worker."""
-        values = await self.helm.values(service)
-        if not values["colours"][colour]["enabled"]:
-            raise OpsError(f"Nothing runs in {service}-{colour}.")
-        weights = await self.weights(service)
-        await self._upgrade_routing(service, {"active": colour, "weights": dict(weights)})
-        await self._upgrade_slots(service, {**values, "active": colour}, {})
+        """Say in both releases that the colour is active, once it has a worker that can work.
+
+        The other slot's worker stops, and so gives the lease up. What broke off goes on.
+        """
+        told = await self._told_of_slot(service, colour)
+        if await self._tell_slots(service, told, {colour: {"worker": True}}):
+            told = await self.helm.told(service)
+        if told.values["active"] != colour:
+            await self._await_worker(service, colour)
+        await self.routing.tell(service, active=colour)
+        await self._tell_slots(service, told, {colour.other: {"worker": False}}, active=colour)
 
     async def retire(self, service: str, colour: Colour) -> None:
         """Take the slot's pods away; the other slot may get as small as it would without us."""
-        values = await self.helm.values(service)
-        await self._require_idle(service, colour, values, "stop")
-        if values["colours"][colour]["enabled"]:
-            left = {colour: {"enabled": False, "minReplicas": 0}, colour.other: {"minReplicas": 0}}
-            await self._upgrade_slots(service, values, left)
+        told = await self.helm.told(service)
+        await self._require_idle(service, colour, told.values, "stop")
+        left = {colour: {"enabled": False, "minReplicas": 0}, colour.other: {"minReplicas": 0}}
+        await self._tell_slots(service, told, left)
 
     def address(self, service: str, colour: Colour) -> str:
         """A port of this machine behind which one of the slot's pods is."""
@@ -143,57 +157,52 @@ class EksSite:
         if (await self.weights(service))[colour]:
             raise OpsError(f"{service}-{colour} gets requests: no way to {what} it.")
 
-    async def _upgrade_slots(
-        self, service: str, values: Values, changes: Mapping[Colour, Values]
-    ) -> None:
+    async def _told_of_slot(self, service: str, colour: Colour) -> Told:
+        """What the release goes by; OpsError when nothing is in this slot."""
+        told = await self.helm.told(service)
+        if not told.values["colours"][colour]["enabled"]:
+            raise OpsError(f"Nothing runs in {service}-{colour}.")
+        return told
+
+    async def _tell_slots(
+        self,
+        service: str,
+        told: Told,
+        changes: Mapping[Colour, Values],
+        *,
+        active: str | None = None,
+    ) -> bool:
+        """Tell the release of changes; nothing, and False, when all of that is so already."""
+        present = {"active": told.values["active"], "colours": told.values["colours"]}
         colours = {
-            colour: {**values["colours"][colour], **changes.get(colour, {})} for colour in Colour
+            colour: {**present["colours"][colour], **changes.get(colour, {})} for colour in Colour
         }
-        await self.helm.upgrade(service, {"active": values["active"], "colours": colours})
+        said = {"active": active or present["active"], "colours": colours}
+        if told.settled and said == present:
+            return False
+        await self.helm.upgrade(service, said)
+        return True
 
-    async def _upgrade_routing(self, service: str, changes: Values) -> None:
-        values = (await self.helm.values(ROUTING))["services"]
-        if service not in values:
-            raise OpsError(
-                f"The release {ROUTING} knows no {service}: {', '.join(values)}.", code=2
-            )
-        said = {
-            name: {key: one[key] for key in ("active", "weights") if key in one}
-            for name, one in values.items()
-        }
-        said[service].update(changes)
-        await self.helm.upgrade(ROUTING, {"services": said})
-
-    async def _routes(self, service: str) -> Object:
-        values = await self.helm.values(ROUTING)
-        return await self.kubectl.get(*_place(values, service))
-
-    async def _write_routes(self, service: str, wanted: Mapping[Colour, int]) -> None:
-        kind, name = _place(await self.helm.values(ROUTING), service)
-        for _ in range(TRIES):
-            found = await self.kubectl.get(kind, name)
-            if routes.read(found, service) == wanted:
-                return
-            try:
-                await self.kubectl.replace(kind, routes.written(found, service, wanted))
-                return
-            except Conflict:
-                # Its controller writes its state into the same object.
-                continue
-        raise OpsError(f"{name} changes faster than its weights can be set.")
-
-    async def _await_weights(self, service: str, wanted: Mapping[Colour, int]) -> None:
+    async def _await_worker(self, service: str, colour: Colour) -> None:
+        """Return once the slot's worker is ready; it waits for the lease, or has it."""
+        name = f"{service}-{colour}-worker"
         try:
-            async with asyncio.timeout(self.settle_seconds):
+            async with asyncio.timeout(self.worker_seconds):
                 while True:
-                    found = await self._routes(service)
-                    if routes.read(found, service) == wanted and routes.is_taken_up(found):
+                    if is_ready(await self.kubectl.get(DEPLOYMENTS, name)):
                         return
                     await asyncio.sleep(PAUSE)
         except TimeoutError as error:
-            raise OpsError(
-                f"The mesh hasn't taken up the weights of {service} in {self.settle_seconds:g} s."
-            ) from error
+            raise OpsError(f"{name} isn't ready after {self.worker_seconds:g} s.") from error
+
+
+def is_ready(deployment: Object) -> bool:
+    """Whether all the pods that a Deployment wants are there and ready, and no earlier ones."""
+    status: Mapping[str, Any] = deployment.get("status", {})
+    wanted = deployment["spec"].get("replicas", 1)
+    seen = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
+    counts = {status.get(key, 0) for key in ("replicas", "updatedReplicas", "readyReplicas")}
+    return seen and wanted > 0 and counts == {wanted}
 
 
 def schema_revision(database: str) -> str:
@@ -202,13 +211,6 @@ def schema_revision(database: str) -> str:
     if not found:
         raise OpsError(f"This checkout has no migrations of {database}.")
     return found[-1].name.partition("_")[0]
-
-
-def _place(values: Values, service: str) -> tuple[tuple[str, str], str]:
-    shared = values["global"]
-    if shared["rollout"]["engine"] == "argo":
-        raise OpsError("rollout.engine is argo: Argo Rollouts moves the weights, not this command.")
-    return routes.place(shared["mesh"]["provider"], service)
 
 
 def _possible(service: str, values: Values, replicas: int) -> int:
