@@ -63,6 +63,14 @@ def test_every_image_is_built_scanned_and_released() -> None:
     assert sorted(built[1].split()) == sorted(images.values())
 
 
+def test_a_quiet_staging_answers_enough_to_compare_versions() -> None:
+    policy = read_policy(POLICIES / "staging.toml")
+    shares = [min(weight, 100 - weight) / 100 for weight in policy.steps if weight < 100]
+    # Requests a second that a service has to get, for both versions to be judged in each step.
+    needed = policy.limits.minimum_requests / (policy.bake_seconds * min(shares))
+    assert 0 < needed < 0.1
+
+
 def uses() -> list[tuple[str, str]]:
     """Every action and workflow that is used, with the comment beside it."""
     paths = [*WORKFLOWS, *(ROOT / ".github" / "actions").glob("*/action.yml")]
