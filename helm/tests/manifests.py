@@ -48,10 +48,18 @@ def rendered() -> Mapping[str, list[Manifest]]:
 
 
 @cache
+def texts_of(environment: str, provider: str) -> Mapping[str, str]:
+    """What helm says for every release of an environment, as that mesh would have it."""
+    every = [*releases(environment, **{"global.mesh.provider": provider})]
+    with ThreadPoolExecutor(2) as pool:
+        made = pool.map(template, every)
+        return {release.name: text for release, text in zip(every, made, strict=True)}
+
+
+@cache
 def of_provider(provider: str) -> list[Manifest]:
-    """All releases of production, as another mesh would have them."""
-    every = releases("production", **{"global.mesh.provider": provider})
-    return [manifest for release in every for manifest in parsed(template(release))]
+    """The manifests of all releases of production, as that mesh would have them."""
+    return [one for text in texts_of("production", provider).values() for one in parsed(text)]
 
 
 def parsed(text: str) -> list[Manifest]:

@@ -4,15 +4,14 @@ import pytest
 
 from mesh.appmesh.reading import read_texts
 from mesh.appmesh.rules import require_sound
-from ops.releases import ENVIRONMENTS, releases
+from ops.releases import ENVIRONMENTS
 
-from .manifests import of_kind, rendered, texts
+from .manifests import of_kind, rendered, texts_of
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_an_environment_hangs_together(environment: str) -> None:
-    cases = [f"{environment}/{release.name}" for release in releases(environment)]
-    manifests = require_sound(read_texts({case: texts()[case] for case in cases}))
+    manifests = require_sound(read_texts(texts_of(environment, "appmesh")))
     assert len(manifests.nodes) == 8
 
 

@@ -4,10 +4,10 @@ import re
 from typing import Any
 
 from charts.render import ROOT
-from ops.releases import VALUES
+from ops.releases import SERVICES, VALUES
 from ops.rollout.metrics.prometheus import APPS, ISTIO, SCRAPE_SECONDS
 
-from .manifests import of_kind, parsed, rendered
+from .manifests import of_kind, of_provider, parsed, rendered
 
 K8S = ROOT / "k8s"
 
@@ -19,7 +19,7 @@ def namespace(name: str) -> dict[str, str]:
 
 def test_the_namespace_is_the_meshs_and_gets_sidecars() -> None:
     labels = namespace("namespaces.yaml")
-    mesh = of_kind(rendered()["production/platform"], "Mesh")["ubertruck"]["spec"]
+    mesh = of_kind(of_provider("appmesh"), "Mesh")["ubertruck"]["spec"]
     assert mesh["namespaceSelector"]["matchLabels"].items() <= labels.items()
     assert labels["appmesh.k8s.aws/sidecarInjectorWebhook"] == "enabled"
     assert namespace("namespaces-istio.yaml")["istio-injection"] == "enabled"
@@ -49,8 +49,10 @@ def test_what_pods_name_is_made_by_somebody() -> None:
         one["spec"]["secretStoreRef"]["name"] for one in of_kind(made, "ExternalSecret").values()
     ]
     assert set(wanted) == set(stores)
-    certificates = of_kind(made, "Certificate").values()
-    assert {one["spec"]["issuerRef"]["name"] for one in certificates} <= set(issuers)
+    certificates = of_kind(of_provider("appmesh"), "Certificate").values()
+    named = {one["spec"]["issuerRef"]["name"] for one in certificates}
+    assert named
+    assert named <= set(issuers)
 
 
 def releases() -> dict[str, dict[str, Any]]:
@@ -75,12 +77,20 @@ def test_versions_are_pinned_and_the_sidecar_outlives_its_process() -> None:
     assert all(re.fullmatch(r"v?\d+\.\d+\.\d+", version) for version in pinned)
     (values,) = releases()["appmesh-controller"]["values"]
     delay = values["sidecar"]["lifecycleHooks"]["preStopDelay"]
-    for case in ("production/platform", "production/booking-service"):
-        for deployment in of_kind(rendered()[case], "Deployment").values():
-            spec = deployment["spec"]["template"]["spec"]
-            sleep = spec["containers"][0].get("lifecycle", {}).get("preStop", {}).get("sleep", {})
-            assert delay > sleep.get("seconds", 0)
-            assert spec["terminationGracePeriodSeconds"] >= 45
+    for deployment in of_kind(of_provider("appmesh"), "Deployment").values():
+        spec = deployment["spec"]["template"]["spec"]
+        sleep = spec["containers"][0].get("lifecycle", {}).get("preStop", {}).get("sleep", {})
+        assert delay > sleep.get("seconds", 0)
+        assert spec["terminationGracePeriodSeconds"] >= 45
+
+
+def test_environments_with_an_infrastructure_have_a_mesh_that_is_still_there() -> None:
+    """There is no way to App Mesh's Envoy management (infrastructure/endpoints.yaml) any more."""
+    assert not of_kind(rendered()["staging/platform"], "Mesh")
+    assert not of_kind(rendered()["production/platform"], "Mesh")
+    for case in ("staging/routing", "production/routing"):
+        assert set(of_kind(rendered()[case], "VirtualService")) == set(SERVICES)
+        assert not of_kind(rendered()[case], "VirtualRouter")
 
 
 def test_what_sidecars_count_is_read_and_tells_attempts_apart() -> None:

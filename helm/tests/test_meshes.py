@@ -14,6 +14,8 @@ EVENTS = {
     "stream-error": {"refused-stream"},
     "connection-error": {"connect-failure"},
 }
+# AWS's services that processes call: the bus, and who they are.
+AWS = {"sns", "sqs", "sts"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +84,8 @@ def test_the_same_callers_are_let_through() -> None:
 
 def test_the_same_calls_leave_a_pod() -> None:
     nodes = of_kind(of_provider("appmesh"), "VirtualNode")
+    known = of_kind(of_provider("istio"), "ServiceEntry")["aws"]["spec"]["hosts"]
+    assert {host.split(".")[0] for host in known} == AWS
     for name, sidecar in of_kind(of_provider("istio"), "Sidecar").items():
         node = nodes.get(f"{name}-blue", nodes.get(name))
         assert node is not None
@@ -98,6 +102,8 @@ def test_the_same_calls_leave_a_pod() -> None:
         assert {host for host in hosts if host.endswith(slots)} == {
             f"{service}{slot}" for service in found for slot in slots
         }
+        # What App Mesh lets out by itself, and Istio doesn't.
+        assert (hosts & AWS == AWS) is (name == "booking-service")
         assert ("ubertruck-production" in hosts) is ("database-service" in wanted)
         assert sidecar["spec"]["outboundTrafficPolicy"] == {"mode": "REGISTRY_ONLY"}
 
