@@ -78,6 +78,25 @@ def test_only_what_can_t_be_limited_is_allowed_everywhere(made: Plan) -> None:
     assert found == set(ANYWHERE.items())
 
 
+def test_what_the_load_balancers_controller_makes_it_may_tag(made: Plan) -> None:
+    """It makes everything with tags, and ELB asks for AddTags then."""
+    [role] = [one for one in roles(made) if one.template == "load-balancers.yaml"]
+    allowed = [statement for _, statement in statements(role)]
+    creates = {
+        action.partition(":")[2]
+        for statement in allowed
+        for action in listed(statement["Action"])
+        if action.startswith("elasticloadbalancing:Create")
+    }
+    assert creates == {"CreateListener", "CreateLoadBalancer", "CreateRule", "CreateTargetGroup"}
+    tagging = [one for one in allowed if "elasticloadbalancing:AddTags" in listed(one["Action"])]
+    conditions = [one["Condition"]["StringEquals"] for one in tagging]
+    [on_creation] = [one for one in conditions if "elasticloadbalancing:CreateAction" in one]
+    assert set(on_creation["elasticloadbalancing:CreateAction"]) == creates
+    # Never what isn't this cluster's, before or after.
+    assert all(any("Tag/elbv2.k8s.aws/cluster" in key for key in one) for one in conditions)
+
+
 def test_roles_trust_one_service_account_each(made: Plan) -> None:
     trusted: list[str] = []
     for role in made.of("AWS::IAM::Role"):
