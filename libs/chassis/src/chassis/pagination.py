@@ -24,7 +24,8 @@ Statement = TypeVar("Statement", bound=Select[*tuple[Any, ...]])
 
 Limit = Annotated[int, Query(ge=1, le=200, description="Rows a page")]
 CursorParam = Annotated[
-    str | None, Query(max_length=200, description="`next_cursor` of the page before")
+    str | None,
+    Query(min_length=1, max_length=200, description="`next_cursor` of the page before"),
 ]
 
 
