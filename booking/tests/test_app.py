@@ -109,6 +109,7 @@ async def test_the_worker_seals_and_keeps_partitions(
             "maintain-partitions",
             "expire-bookings",
             "lapse-bids",
+            "call-off-no-shows",
             "expire-rests",
             "expired-documents",
         ]

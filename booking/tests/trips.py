@@ -123,11 +123,13 @@ async def journey(
     issuer: Issuer,
     *,
     age: timedelta = timedelta(),
+    late: timedelta = timedelta(),
     **changes: Any,
 ) -> Journey:
     """A fresh trip of a fresh fleet, put into the session's transaction.
 
-    `tenant_id` is the fleet's, `shipper` the tenant that booked; it was made `age` ago.
+    `tenant_id` is the fleet's, `shipper` the tenant that booked; it was made `age` ago, and
+    the truck was to be at the pickup `late` ago.
     """
     fleet, subject = changes.pop("tenant_id", uuid4()), uuid4()
     changes["tenant_id"] = changes.pop("shipper", uuid4())
@@ -141,6 +143,7 @@ async def journey(
         tenant_id=fleet,
         truck_id=truck.id,
         driver_id=driver.id,
+        planned=Range(arrival := datetime.now(UTC) - late, arrival + timedelta(days=8)),
         created_at=made,
         updated_at=made,
     )

@@ -29,6 +29,7 @@ from booking.trips.access import Road
 from booking.trips.bill_endpoints import router as eway_bills
 from booking.trips.endpoints import codes as trip_codes
 from booking.trips.endpoints import router as trip_steps
+from booking.trips.no_shows import call_off_no_shows
 from booking.trips.read_endpoints import router as trips
 from booking.trips.rules import TRIPS, RulesInForce
 from chassis.app import Resource
@@ -122,11 +123,15 @@ def create_jobs(settings: ServiceSettings, database: Database) -> Sequence[Job]:
     async def rests() -> bool:
         return await expire_rests(database, patience)
 
+    async def no_shows() -> bool:
+        return await call_off_no_shows(database)
+
     return [
         Job(name="seal-audit", interval=SEAL_SECONDS, run=sealer.run),
         Job(name="maintain-partitions", interval=UPKEEP_SECONDS, run=upkeep),
         Job(name="expire-bookings", interval=EXPIRY_SECONDS, run=Expiry(database, patience).run),
         Job(name="lapse-bids", interval=EXPIRY_SECONDS, run=bids_over),
+        Job(name="call-off-no-shows", interval=EXPIRY_SECONDS, run=no_shows),
         Job(name="expire-rests", interval=EXPIRY_SECONDS, run=rests),
         Job(name="expired-documents", interval=DOCUMENTS_SECONDS, run=expired_documents),
     ]

@@ -1,6 +1,7 @@
 """What happens to trips: fleets take loads, trucks go, break down, and are called off."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +17,7 @@ from booking.trips import handover, service
 from booking.trips.access import Road
 from booking.trips.calling_off import call_off_trip
 from booking.trips.codes import Purpose
+from booking.trips.no_shows import NO_SHOW, call_off_no_shows
 from booking.trips.schemas import DeliverRequest, LoadRequest, SwapRequest
 from booking.trips.steps import MOVES, Step
 from booking.trips.swap import swap_truck
@@ -109,6 +111,18 @@ class Life(BookingRules):
             trip.goes("cancelled")
             self.model.audited += 1
             self.model.follows()
+
+    @precondition(lambda self: self.model.trips)
+    @rule(late=st.booleans())
+    def nobody_comes(self, late: bool) -> None:
+        """The time for trucks to be there is over, or it isn't yet."""
+        patience = NO_SHOW - timedelta(days=200) if late else NO_SHOW
+        self.run(call_off_no_shows(self.database, patience=patience))
+        for trip in self.model.trips:
+            if late and trip.status in TRIP_WAY[:2]:
+                trip.goes("cancelled")
+                self.model.audited += 1
+                self.model.follows()
 
     @precondition(lambda self: self.model.trips)
     @rule(data=st.data(), truck=members, driver=members)

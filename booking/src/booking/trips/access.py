@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
@@ -139,7 +140,14 @@ async def finish_step(
     """
     trip.status = after(step, trip.status)
     entry = await note_change(
-        session, trip, kind=trip.status, action=f"trip.{step}", caller=caller, at=at, data=data
+        session,
+        trip,
+        kind=trip.status,
+        action=f"trip.{step}",
+        by=caller.grant.principal.subject,
+        source_ip=caller.source_ip,
+        at=at,
+        data=data,
     )
     if step in MOVING_BOOKING:
         booking = await session.get_one(Booking, trip.booking_id)
@@ -153,7 +161,8 @@ async def note_change(
     *,
     kind: str,
     action: str,
-    caller: Caller,
+    by: str,
+    source_ip: IPv4Address | IPv6Address | None,
     at: datetime,
     data: dict[str, JsonValue],
 ) -> Entry:
@@ -162,7 +171,6 @@ async def note_change(
     trip.updated_at = at
     async with refused_as(BUSY):
         await session.flush()
-    by = caller.grant.principal.subject
     entry = await append_evidence(session, trip, kind=kind, at=at, by=by, data=data)
     await session.flush()
     await record_audit(
@@ -171,7 +179,7 @@ async def note_change(
         action=action,
         target=f"trip/{trip.id}",
         tenant_id=trip.tenant_id,
-        source_ip=caller.source_ip,
+        source_ip=source_ip,
         details={"version": trip.version, "evidence": entry.digest},
     )
     return entry

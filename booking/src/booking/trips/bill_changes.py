@@ -79,7 +79,8 @@ async def record_bill(
         trip,
         kind="eway_bill_recorded",
         action="trip.record-eway-bill",
-        caller=caller,
+        by=caller.grant.principal.subject,
+        source_ip=caller.source_ip,
         at=at,
         data={
             "eway_bill": bill.number,
@@ -131,7 +132,8 @@ async def extend_bill(
         trip,
         kind="eway_bill_extended",
         action="trip.extend-eway-bill",
-        caller=caller,
+        by=caller.grant.principal.subject,
+        source_ip=caller.source_ip,
         at=at,
         data={
             "eway_bill": bill.number,

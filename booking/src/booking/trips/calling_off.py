@@ -1,6 +1,7 @@
 """Trips that are called off: one alone, or all of a booking that is called off itself."""
 
 from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv6Address
 from uuid import UUID
 
 from sqlalchemy import select
@@ -41,9 +42,9 @@ async def call_off_trip(
         raise NotCancellable(
             "It is accepted: the fleet's owner calls it off.", status_now=trip.status
         )
-    at = datetime.now(UTC)
-    await _call_off(session, booking, trip, caller=caller, at=at, reason=reason)
-    await follow(session, booking, by=caller.grant.principal.subject, at=at)
+    at, by = datetime.now(UTC), caller.grant.principal.subject
+    await end_trip(session, booking, trip, by=by, source_ip=caller.source_ip, at=at, reason=reason)
+    await follow(session, booking, by=by, at=at)
     return trip
 
 
@@ -69,25 +70,36 @@ async def call_off_trips(
     for trip in trips.all():
         if trip.status not in CANCELLABLE:
             raise IllegalTransition("A truck is loaded already.", status_now=trip.status)
-        await _call_off(session, booking, trip, caller=caller, at=at, reason=reason)
+        await end_trip(
+            session,
+            booking,
+            trip,
+            by=caller.grant.principal.subject,
+            source_ip=caller.source_ip,
+            at=at,
+            reason=reason,
+        )
 
 
-async def _call_off(
+async def end_trip(
     session: AsyncSession,
     booking: Booking,
     trip: Trip,
     *,
-    caller: Caller,
+    by: str,
+    source_ip: IPv4Address | IPv6Address | None = None,
     at: datetime,
     reason: str | None,
 ) -> None:
+    """Call off a trip that is `CANCELLABLE`; its row and the booking's are the caller's."""
     before, trip.status = trip.status, TripStatus.CANCELLED
     await note_change(
         session,
         trip,
         kind=TripStatus.CANCELLED,
         action="trip.cancel",
-        caller=caller,
+        by=by,
+        source_ip=source_ip,
         at=at,
         data={"previous_status": before, "reason": reason},
     )
@@ -97,7 +109,7 @@ async def _call_off(
         previous_status=before,
         load_mt=trip.load_mt,
         reason=reason,
-        cancelled_by=caller.grant.principal.subject,
+        cancelled_by=by,
         cancelled_at=at,
     )
     await tell(session, trip, TRIP_CANCELLED, told)

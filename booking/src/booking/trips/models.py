@@ -17,6 +17,7 @@ from sqlalchemy import (
     Numeric,
     Text,
     UniqueConstraint,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TSTZRANGE, ExcludeConstraint, Range
@@ -151,6 +152,14 @@ class Trip(Base):
         self.eway_bill_expires_at = bill.expires_at
         self.eway_bill_truck_id = self.truck_id
         self.eway_bill_at_risk = False
+
+
+# What `booking.trips.no_shows` looks for.
+Index(
+    "ix_trips_not_come",
+    func.lower(Trip.planned),
+    postgresql_where=text(one_of("status", (TripStatus.ASSIGNED, TripStatus.ACCEPTED))),
+)
 
 
 class TripEvidence(Base):

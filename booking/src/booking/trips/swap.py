@@ -53,7 +53,8 @@ async def swap_truck(
         trip,
         kind="truck_swapped",
         action="trip.swap-truck",
-        caller=caller,
+        by=caller.grant.principal.subject,
+        source_ip=caller.source_ip,
         at=at,
         data={
             "from_truck_id": str(before_truck),
