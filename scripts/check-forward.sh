@@ -10,10 +10,13 @@ version=$1
 cd "$(dirname "$0")/.."
 PATH="$PWD/.venv/bin:$PATH"
 
-# Only the slot that serves has workers. A cluster without any has nothing to go back from.
-images=$(kubectl --namespace ubertruck get pods --selector app.kubernetes.io/component=worker \
-  --output 'jsonpath={.items[*].spec.containers[?(@.name=="worker")].image}')
-for image in $images; do
+# The release `routing` says which slot of each service serves; the other may hold what failed.
+slots=$(helm get values routing --namespace ubertruck --all --output json | python3 -c '
+import json, sys
+for name, service in json.load(sys.stdin)["services"].items():
+    print("deployment/" + name + "-" + service["active"])')
+for slot in $slots; do
+  image=$(kubectl --namespace ubertruck get "$slot" --output 'jsonpath={.spec.template.spec.containers[0].image}')
   serving=${image%@*} serving=${serving##*:}
   if ! git merge-base --is-ancestor "$serving" "$version"; then
     echo "check-forward.sh: $serving serves, and $version isn't built on it: start the workflow Deploy by hand to go back." >&2
