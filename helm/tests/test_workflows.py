@@ -71,6 +71,33 @@ def test_a_quiet_staging_answers_enough_to_compare_versions() -> None:
     assert 0 < needed < 0.1
 
 
+def test_everything_that_pods_run_is_pushed_to_the_account_that_they_pull_from() -> None:
+    jobs = read(ROOT / ".github" / "workflows" / "release.yml")["jobs"]
+    released = {one["name"] for one in jobs["image"]["strategy"]["matrix"]["include"]} | {"envoy"}
+    assert set(jobs["deploy"]["needs"]) >= {"image", "envoy"}
+    for environment in deploying():
+        texts = [
+            path.read_text() for path in (ROOT / "k8s" / "rendered" / environment).glob("*.yaml")
+        ]
+        pulled = re.findall(r"^ +image: \S+/ubertruck/([a-z-]+):", "".join(texts), re.MULTILINE)
+        assert set(pulled) == released
+        for name in ("image", "envoy"):
+            [login] = [one for one in jobs[name]["steps"] if one.get("id") == "registries"]
+            role = f"vars.{environment.upper()}_RELEASE_ROLE"
+            assert role in login["with"][f"{environment}-role"]
+            output = f"steps.registries.outputs.{environment} "
+            assert output in str([one for one in jobs[name]["steps"] if one is not login])
+
+
+def test_images_say_which_commit_they_are_of() -> None:
+    release = read(ROOT / ".github" / "workflows" / "release.yml")
+    [build] = [one for one in release["jobs"]["image"]["steps"] if one.get("id") == "build"]
+    declared = re.findall(r"^ARG (\w+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    told = dict(line.split("=", 1) for line in build["with"]["build-args"].splitlines())
+    assert told.keys() == set(declared)
+    assert told["VERSION"] == "${{ github.sha }}"
+
+
 def uses() -> list[tuple[str, str]]:
     """Every action and workflow that is used, with the comment beside it."""
     paths = [*WORKFLOWS, *(ROOT / ".github" / "actions").glob("*/action.yml")]

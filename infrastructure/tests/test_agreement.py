@@ -149,8 +149,9 @@ def test_what_is_released_has_a_repository(made: Plan) -> None:
     workflow = (ROOT / ".github" / "workflows" / "release.yml").read_text()
     images = re.findall(r"\bname: ([a-z]+-service)\}", workflow)
     [charts] = re.findall(r"for chart in ([a-z ]+); do", workflow)
-    pushed = [*images, *(f"charts/{chart}" for chart in charts.split())]
-    assert len(pushed) > 5
+    pushed = [*images, "envoy", *(f"charts/{chart}" for chart in charts.split())]
+    assert len(pushed) > 6
+    assert "ubertruck/envoy" in (ROOT / "scripts" / "copy-envoy.sh").read_text()
     repositories = {one.properties["RepositoryName"] for one in made.of("AWS::ECR::Repository")}
     assert {f"ubertruck/{one}" for one in pushed} <= repositories
 
@@ -170,8 +171,9 @@ def test_the_pipeline_is_who_its_environments_say(environment: str) -> None:
     workflows = "".join(path.read_text() for path in (ROOT / ".github/workflows").glob("*.yml"))
     asked = set(re.findall(r"vars\.(\w+_(?:ROLE|BUCKET))", workflows))
     told = {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", one).upper() for one in outputs}
-    # Who operates an account was there before it.
-    assert asked == told | {"OPERATOR_ROLE"}
+    # One environment pushes to all accounts; who operates one was there before it.
+    pushing = {f"{name.upper()}_RELEASE_ROLE" for name in ENVIRONMENTS}
+    assert asked == (told - {"RELEASE_ROLE"}) | pushing | {"OPERATOR_ROLE"}
     subjects = re.findall(r"repo:ubertruck/ubertruck:environment:(\w+)", str(made.resources))
     assert set(subjects) == {environment, "registry"}
     for subject in subjects:
