@@ -139,8 +139,15 @@ def test_what_holds_data_outlives_its_stack(name: str) -> None:
     }
     for one in load(name)["Resources"].values():
         if one["Type"] in keeping:
-            assert one["DeletionPolicy"] in {"Retain", "Snapshot"}
-            assert one["UpdateReplacePolicy"] == one["DeletionPolicy"]
+            kept = (one["DeletionPolicy"], one["UpdateReplacePolicy"])
+            assert kept in {("RetainExceptOnCreate", "Retain"), ("Snapshot", "Snapshot")}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_first_deployment_that_fails_leaves_no_names_behind(name: str) -> None:
+    # What is kept then is in the way of the next try.
+    policies = [one.get("DeletionPolicy") for one in load(name)["Resources"].values()]
+    assert "Retain" not in policies
 
 
 def test_secrets_are_in_both_regions_under_the_same_name(production: Plan, standby: Plan) -> None:
