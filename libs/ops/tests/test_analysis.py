@@ -11,7 +11,7 @@ from ops.rollout.analysis import LIMITS, Look, Outcome, judge
 from ops.rollout.latency import next_bound, quantile_bound, slower_than
 from ops.rollout.ports import Targets, Window
 
-from .windows import AT, drawn, look, window
+from .windows import AT, drawn, look, untimed, window
 
 GOOD = look(window(1_000), window(9_000))
 
@@ -72,6 +72,8 @@ def test_as_bad_as_the_old_one_is_waited_for_and_is_bad_in_the_end() -> None:
         (window(99), window(9_000), "Too few requests of the new version: 99 of at least 100"),
         (window(1_000), window(99), "Too few requests of the old version"),
         (window(0), window(0), "Too few requests of the new version: 0"),
+        (untimed(1_000), window(9_000), "Too few latencies of the new version: 0 of at least 100"),
+        (window(1_000), untimed(9_000), "Too few latencies of the old version: 0 of at least 100"),
     ],
 )
 def test_what_is_missing_or_too_little_is_waited_for_and_is_bad_in_the_end(
@@ -196,7 +198,8 @@ def test_a_look_has_one_verdict_of_those_that_its_time_allows(seen: Look) -> Non
     if after.outcome is Outcome.GO_ON:
         assert seen.new is not None
         assert seen.old is not None
-        assert min(seen.new.requests, seen.old.requests) >= LIMITS.minimum_requests
+        for one in (seen.new, seen.old):
+            assert min(one.requests, sum(one.counts)) >= LIMITS.minimum_requests
         assert seen.new.failures < LIMITS.few_failures or (
             seen.new.failures < LIMITS.maximum_error_rate * seen.new.requests
         )

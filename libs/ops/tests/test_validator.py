@@ -24,10 +24,9 @@ from .windows import READY, window
 
 GREEN = Colour.GREEN
 QUICK = Required(requests=40, p90_ms=400, metrics_seconds=0)
-FINE = {
-    "/readyz": HealthAnswer(200, "ready\n"),
-    "/metrics": HealthAnswer(200, "process_start_time_seconds 1\n"),
-}
+STARTED = "process_start_time_seconds 1\n"
+FAILED = 'config_refresh_failures_total{path="pricing",reason="no"} 3\n'
+FINE = {"/readyz": HealthAnswer(200, "ready\n"), "/metrics": HealthAnswer(200, STARTED)}
 
 
 @dataclass
@@ -102,11 +101,12 @@ async def test_too_few_ready_processes_end_it_at_once(ready: Targets) -> None:
         ("/metrics", HealthAnswer(200, "{no metrics"), "its metrics can't be read"),
         (
             "/metrics",
-            HealthAnswer(200, 'config_refresh_failures_total{path="pricing",reason="no"} 3\n'),
+            HealthAnswer(200, f"{STARTED}{FAILED}"),
             "configuration pricing was never confirmed since the start",
         ),
-        ("/metrics", None, "no process says how it is"),
-        ("/readyz", None, "no process says how it is"),
+        ("/metrics", HealthAnswer(200, FAILED), "its metrics don't say when it started"),
+        ("/metrics", None, "0 of 1 processes say how they are"),
+        ("/readyz", None, "0 of 1 processes say how they are"),
     ],
 )
 async def test_dependencies_that_are_missing(
@@ -117,6 +117,13 @@ async def test_dependencies_that_are_missing(
         (found,) = await there.findings()
         assert found.startswith("dependencies: ")
         assert words in found
+        assert there.app.seen == 0
+
+
+async def test_a_process_that_says_nothing_is_missed() -> None:
+    async with place() as there:
+        there.ready = Targets(wanted=2, running=2, ready=2)
+        assert await there.findings() == ["dependencies: 1 of 2 processes say how they are"]
         assert there.app.seen == 0
 
 

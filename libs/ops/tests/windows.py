@@ -3,6 +3,7 @@
 import random
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from mesh.dataplane.stats import BOUNDS
@@ -30,6 +31,11 @@ def window(
         bounds=BOUNDS,
         counts=counts,
     )
+
+
+def untimed(requests: int) -> Window:
+    """A window of requests whose times nobody told."""
+    return replace(window(requests), counts=[0] * (len(BOUNDS) + 1))
 
 
 def drawn(seed: int, requests: int, take: Callable[[random.Random], float]) -> Window:

@@ -99,9 +99,10 @@ def judge(look: Look, limits: Limits = LIMITS, *, over: bool) -> Verdict:
     if reason := _worse(new, old, limits):
         return Verdict(Outcome.BAD, reason)
     for who, window in (("new", new), ("old", old)):
-        if window.requests < limits.minimum_requests:
-            seen = f"{window.requests} of at least {limits.minimum_requests}"
-            return _unless(over, f"Too few requests of the {who} version: {seen}.")
+        for what, number in (("requests", window.requests), ("latencies", sum(window.counts))):
+            if number < limits.minimum_requests:
+                seen = f"{number} of at least {limits.minimum_requests}"
+                return _unless(over, f"Too few {what} of the {who} version: {seen}.")
     if over and (reason := _too_many_failures(new, limits)):
         return Verdict(Outcome.BAD, reason)
     return Verdict(Outcome.GO_ON if over else Outcome.WAIT, _summary(new, old))

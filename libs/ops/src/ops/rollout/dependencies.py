@@ -24,7 +24,7 @@ def unconfirmed(metrics: str, now: datetime) -> list[str]:
 
     What was kept on disk from an earlier process doesn't count. ValueError when the text is none.
     """
-    started = 0.0
+    started: float | None = None
     confirmed: dict[str, float] = {}
     for name, labels, value in _samples(metrics):
         if name == STARTED:
@@ -34,6 +34,8 @@ def unconfirmed(metrics: str, now: datetime) -> list[str]:
             confirmed[f"{what} {labels[label]}"] = value
         elif name == FAILED[0]:
             confirmed.setdefault(f"{FAILED[1]} {labels[FAILED[2]]}", 0.0)
+    if started is None:
+        return ["its metrics don't say when it started"]
     return [
         words
         for what, at in sorted(confirmed.items())

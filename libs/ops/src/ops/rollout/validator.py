@@ -102,6 +102,7 @@ class Validator:
         return [Finding("target health", words)]
 
     async def _dependencies(self, service: str, colour: Colour) -> Sequence[Finding]:
+        wanted = (await self.site.targets(service, colour)).wanted
         said = await self.health.health(service, colour, "/readyz")
         wrong = [
             f"{process} is {answer.text.strip()}"
@@ -111,8 +112,8 @@ class Validator:
         told = await self.health.health(service, colour, "/metrics")
         for process, answer in told.items():
             wrong += [f"{process}: {words}" for words in _unconfirmed(answer)]
-        if not said or not told:
-            wrong.append("no process says how it is")
+        if (telling := min(len(said), len(told))) < max(1, wanted):
+            wrong.append(f"{telling} of {wanted} processes say how they are")
         return [Finding("dependencies", words) for words in wrong]
 
     async def _smoke(self, service: str, colour: Colour) -> Sequence[Finding]:
