@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from .manifests import Manifest, of_kind, of_provider, rendered
+from charts.helm import template
+from ops.releases import UNRELEASED, release
+
+from .manifests import Manifest, of_kind, of_provider, parsed, rendered
 
 # What App Mesh's events are in Envoy's terms, which Istio speaks.
 EVENTS = {
@@ -106,6 +109,15 @@ def test_the_same_calls_leave_a_pod() -> None:
         assert (hosts & AWS == AWS) is (name == "booking-service")
         assert ("ubertruck-production" in hosts) is ("database-service" in wanted)
         assert sidecar["spec"]["outboundTrafficPolicy"] == {"mode": "REGISTRY_ONLY"}
+
+
+def test_spans_leave_a_pod_when_somebody_takes_them() -> None:
+    at = "http://collector.monitoring:4318"
+    told = release("staging", "booking-service", UNRELEASED, settings={"global.collector": at})
+    (sidecar,) = of_kind(parsed(template(told)), "Sidecar").values()
+    assert "monitoring/*" in sidecar["spec"]["egress"][0]["hosts"]
+    for other in of_kind(of_provider("istio"), "Sidecar").values():
+        assert "monitoring/*" not in other["spec"]["egress"][0]["hosts"]
 
 
 def appmesh_routes(manifests: list[Manifest]) -> dict[str, list[Path]]:
