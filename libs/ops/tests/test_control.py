@@ -82,6 +82,25 @@ def test_no_platform_is_a_sentence(tmp_path: Path) -> None:
         control.call(StateFolder(tmp_path / "nowhere"), "status")
 
 
+async def test_a_platform_that_takes_too_long_is_not_said_to_be_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = folder_in(tmp_path)
+    monkeypatch.setattr(control, "PATIENCE", 0.05)
+    answered = asyncio.Event()
+
+    async def wait(_: Mapping[str, object]) -> object:
+        await answered.wait()
+        return None
+
+    async with control.serve(folder, {"wait": wait}):
+        with pytest.raises(OpsError, match=r"no answer in 0\.05 s"):
+            await control.ask(folder, "wait")
+        with pytest.raises(OpsError, match=r"no answer in 0\.05 s"):
+            await ask(folder, "wait")
+        answered.set()
+
+
 async def test_a_socket_left_behind_is_replaced(tmp_path: Path) -> None:
     folder = folder_in(tmp_path)
     with socket.socket(socket.AF_UNIX) as old:

@@ -75,7 +75,9 @@ async def ask(folder: StateFolder, do: str, **arguments: object) -> object:
         finally:
             writer.close()
         return _result(answer)
-    except (OSError, ValueError, TimeoutError) as error:
+    except TimeoutError as error:
+        raise _silent() from error
+    except (OSError, ValueError) as error:
         raise _not_running(folder) from error
 
 
@@ -91,8 +93,14 @@ def call(folder: StateFolder, do: str, **arguments: object) -> object:
             connection.sendall(_request(do, arguments))
             with connection.makefile("rb") as answers:
                 return _result(answers.readline())
+    except TimeoutError as error:
+        raise _silent() from error
     except (OSError, ValueError) as error:
         raise _not_running(folder) from error
+
+
+def _silent() -> OpsError:
+    return OpsError(f"Ubertruck gave no answer in {PATIENCE:g} s. It may be at it still.")
 
 
 def _not_running(folder: StateFolder) -> OpsError:
