@@ -20,7 +20,7 @@ class RolloutMoved(EventData):
     weight: Annotated[
         int, Field(ge=0, le=100, description="Its per cent of the requests", examples=[25])
     ]
-    actor: Annotated[str, Field(description="Who asked for the rollout", examples=["nadia"])]
+    actor: Annotated[str, Field(description="Who said so", examples=["nadia"])]
     reason: Annotated[Reason | None, Field(description="Why, where there is a reason")] = None
     moved_at: Moment
 

@@ -1,18 +1,18 @@
-"""The edges of a rollout in memory: processes, requests, time, audit. A driver can die in each."""
+"""The edges of a rollout in memory: processes, requests, time, audit. Fate may strike in each."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from ops.errors import OpsError
-from ops.rollout import state
+from ops.rollout import retreat, state
 from ops.rollout.plan import WHOLE
 from ops.rollout.ports import Colour, Targets, Window
 from ops.rollout.readiness import Clock
-from ops.rollout.state import Record, Rollout
-from ops.rollout.store import Conflict
+from ops.rollout.state import IllegalMove, Phase, Record, Rollout
+from ops.rollout.store import AlreadyDriven, Conflict
 
 from .plans import NOON
 
@@ -24,20 +24,40 @@ class Killed(BaseException):
     """SIGKILL, as far as one process can do that to itself."""
 
 
+class Endless(BaseException):
+    """A rollout that never comes to its end."""
+
+
+async def kill() -> None:
+    """What Fate does unless a test says otherwise."""
+    raise Killed
+
+
 @dataclass
 class Fate:
-    """Kills at the `n`th call of anything, before or after its effect."""
+    """Does its deed at the `n`th call of anything, once, before or after the call's effect.
+
+    Calls without an effect count with `looks`.
+    """
 
     n: int = 0
     after: bool = False
+    looks: bool = False
+    deed: Callable[[], Awaitable[None]] = kill
     calls: int = 0
 
-    def strike(self, *, after: bool) -> None:
+    async def strike(self, *, after: bool) -> None:
         """Called before and after each effect."""
         if not after:
             self.calls += 1
         if self.calls == self.n and after is self.after:
-            raise Killed
+            self.n = 0
+            await self.deed()
+
+    async def look(self) -> None:
+        """Called before what changes nothing."""
+        if self.looks:
+            await self.strike(after=False)
 
 
 @dataclass
@@ -74,6 +94,8 @@ class World:
     site_works: bool = True
     kept: Rollout | None = None
     driven: bool = False
+    # What no driver may do. To raise it would be one more error that a driver goes back for.
+    faults: list[str] = field(default_factory=list[str])
 
     def install(self, service: str, version: str, replicas: int) -> None:
         """What runs before the rollout."""
@@ -90,13 +112,19 @@ class World:
     @asynccontextmanager
     async def _step(self) -> AsyncGenerator[None]:
         await asyncio.sleep(0)
-        self.fate.strike(after=False)
+        await self.fate.strike(after=False)
         yield
-        self.fate.strike(after=True)
+        await self.fate.strike(after=True)
         for service, shares in self.shares.items():
             assert sum(shares.values()) == WHOLE
             for colour, share in shares.items():
-                assert share == 0 or self._ready(service, colour), "requests for nobody"
+                if share and not self._ready(service, colour):
+                    self.faults.append(f"{service}-{colour} gets requests, and nobody is there")
+
+    def _forward(self, what: str) -> None:
+        """What must not be asked for any more once a rollout is taken back."""
+        if self.kept is not None and self.kept.phase is Phase.ABORTING:
+            self.faults.append(f"after an abort: {what}")
 
     def _ready(self, service: str, colour: Colour) -> int:
         slot = self.slots.get((service, colour))
@@ -113,10 +141,11 @@ class World:
 
     async def bring_up(self, service: str, colour: Colour, version: str, *, replicas: int) -> None:
         async with self._step():
-            assert self.actives[service] is not colour
-            if await self.version(service, colour) != version:
-                assert self.shares[service][colour] == 0
-                self.slots[service, colour] = Slot(version, replicas)
+            if await self.version(service, colour) == version:
+                return
+            if self.actives[service] is colour or self.shares[service][colour]:
+                raise OpsError(f"{service}-{colour} is in use.")
+            self.slots[service, colour] = Slot(version, replicas)
 
     async def scale(self, service: str, colour: Colour, replicas: int) -> None:
         async with self._step():
@@ -125,6 +154,7 @@ class World:
     async def targets(self, service: str, colour: Colour) -> Targets:
         if not self.site_works:
             raise OpsError("The site is away.")
+        await self.fate.look()
         slot = self.slots.get((service, colour))
         wanted = slot.replicas if slot else 0
         ready = self._ready(service, colour)
@@ -142,17 +172,25 @@ class World:
     async def set_weights(self, service: str, weights: Mapping[Colour, int]) -> None:
         if not self.site_works:
             raise OpsError("The site is away.")
+        if weights[Colour.GREEN] and self._ready(service, Colour.BLUE):
+            self._forward("a weight")
         async with self._step():
             self.shares[service] = dict(weights)
             self.given.append((service, weights[Colour.GREEN]))
 
     async def promote(self, service: str, colour: Colour) -> None:
+        if colour is Colour.GREEN:
+            self._forward("a promotion")
         async with self._step():
             self.actives[service] = colour
 
     async def retire(self, service: str, colour: Colour) -> None:
+        if not self.site_works:
+            raise OpsError("The site is away.")
+        self._forward("an end")
         async with self._step():
-            assert self.actives[service] is not colour
+            if self.actives[service] is colour:
+                raise OpsError(f"{service}-{colour} is active.")
             self.slots.pop((service, colour), None)
 
     def address(self, service: str, colour: Colour) -> str:
@@ -161,6 +199,7 @@ class World:
     # The metrics: what RATE requests a second would have got.
 
     async def window(self, service: str, colour: Colour, *, seconds: float) -> Window | None:
+        await self.fate.look()
         slot = self.slots.get((service, colour))
         if slot is None or not self.versions[slot.version].tells:
             return None
@@ -200,16 +239,17 @@ class FakeStore:
         return self._world.kept
 
     async def save(self, rollout: Rollout, *, after: Rollout | None) -> None:
+        await self._world.fate.strike(after=False)
         found = await self.load()
         if (found and (found.id, found.revision)) != (after and (after.id, after.revision)):
             raise Conflict("Somebody else was faster.")
-        self._world.fate.strike(after=False)
         self._world.kept = rollout
-        self._world.fate.strike(after=True)
+        await self._world.fate.strike(after=True)
 
     @asynccontextmanager
     async def driving(self) -> AsyncGenerator[None]:
-        assert not self._world.driven
+        if self._world.driven:
+            raise AlreadyDriven("Another process drives the rollout already.")
         self._world.driven = True
         try:
             yield
@@ -228,9 +268,20 @@ class FakeClock(Clock):
 
     async def sleep(self, seconds: float) -> None:
         self._world.now += timedelta(seconds=seconds)
+        if self._world.now > NOON + timedelta(hours=1):
+            raise Endless
         await asyncio.sleep(0)
 
 
 def aborted_by_somebody(world: World) -> None:
     """What `ubertruck rollout abort` writes."""
-    world.kept = state.abort(world.rollout, "no", world.now)
+    world.kept = state.abort(world.rollout, "no", world.now, actor="omar")
+
+
+async def try_to_abort(world: World) -> None:
+    """All that `ubertruck rollout abort` does while a driver is at it: nothing when it's late."""
+    try:
+        aborted_by_somebody(world)
+    except IllegalMove:
+        return
+    await retreat.weights_back(world, world.rollout)

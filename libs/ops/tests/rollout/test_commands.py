@@ -43,6 +43,7 @@ def place_in(world: World) -> Place:
         policy=Path(),
         named=str,
         seeing=_unseen,
+        attention=0.01,
     )
 
 
@@ -61,7 +62,7 @@ async def test_a_second_rollout_waits_for_the_first_to_end(world: World) -> None
     await begin(place, Policy())
     with pytest.raises(OpsError, match="A rollout is pending already"):
         await begin(place, Policy())
-    await commands.change(place, lambda one: state.abort(one, "no", NOON))
+    await commands.change(place, lambda one: state.abort(one, "no", NOON, actor="omar"))
     world.kept = state.advance(world.rollout, NOON)
     world.audit_works = False
     with pytest.raises(OpsError, match="Postgres doesn't answer"):
@@ -108,7 +109,7 @@ async def test_a_plan_says_every_step(world: World) -> None:
 
 
 def test_a_status_says_what_is_kept() -> None:
-    rollout = state.pause(rollout_of("auth-service", SERVICE), "[lunch]", NOON)
+    rollout = state.pause(rollout_of("auth-service", SERVICE), "[lunch]", NOON, actor="omar")
     first, *services, line, unwritten = lines_of(rollout)
     assert "by nadia, since 2026-11-24 12:00:00 UTC" in first
     assert services == [
@@ -125,7 +126,7 @@ def test_progress_tells_each_phase_once_and_words_only_on_a_terminal() -> None:
     with Progress(Console(file=output)) as progress:
         progress.show(rollout, "all is [well]")
         progress.show(rollout, "all is still well")
-        progress.show(state.pause(rollout, "[lunch]", NOON), "")
+        progress.show(state.pause(rollout, "[lunch]", NOON, actor="omar"), "")
     told = output.getvalue().splitlines()
     assert len(told) == 2
     assert "[lunch]" in told[1]
@@ -137,6 +138,7 @@ def test_progress_tells_each_phase_once_and_words_only_on_a_terminal() -> None:
         (Phase.BAKING, "stands still at 1 %"),
         (Phase.ABORTING, "is being taken back"),
         (Phase.KEEPING_OLD, "serves alone"),
+        (Phase.RETIRING, "serves alone, and the old one goes"),
     ],
 )
 def test_an_interrupted_driver_says_how_to_go_on(phase: Phase, words: str) -> None:

@@ -1,73 +1,29 @@
-"""A driver on edges of memory: every way there, back, and through its own death."""
+"""A driver on edges of memory: every way there and back."""
 
-import asyncio
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
 
 from ops.errors import OpsError
 from ops.rollout import state
-from ops.rollout.driver import Driver
 from ops.rollout.freeze import Freeze
-from ops.rollout.plan import Policy
 from ops.rollout.ports import Colour
 from ops.rollout.state import Phase, Rollout
 
-from .fakes import FakeClock, FakeStore, Fate, Killed, Version, World, aborted_by_somebody
-from .plans import NOON, rollout_of
-
-GREEN, BLUE = Colour.GREEN, Colour.BLUE
-QUICK = Policy(steps=(10, 50, 100), bake_seconds=20, keep_old_seconds=30, ready_seconds=5)
-ONE = ("booking-service",)
-TWO = ("auth-service", "booking-service")
-
-
-def world_of(*services: str, policy: Policy = QUICK, **new: float | bool) -> World:
-    """A world in which version 2 of `services` is as `new` says and a rollout has begun."""
-    world = World({"1": Version(), "2": replace(Version(), **new)})
-    for service in services or ONE:
-        world.install(service, "1", 4)
-    begun = rollout_of(*(services or ONE), policy=policy, replicas=4)
-    world.kept = begun
-    return world
-
-
-def driver_of(world: World) -> Driver:
-    """A driver who has just been started."""
-    return Driver(
-        site=world,
-        metrics=world,
-        store=FakeStore(world),
-        ledger=world,
-        validate=world.validate,
-        show=lambda rollout, words: None,
-        clock=FakeClock(world),
-    )
-
-
-def assert_all_new(world: World, *services: str) -> None:
-    assert world.rollout.phase is Phase.DONE
-    for service in services:
-        assert world.actives[service] is GREEN
-        assert world.shares[service] == {BLUE: 0, GREEN: 100}
-        assert (service, BLUE) not in world.slots
-        assert world.slots[service, GREEN].version == "2"
-    assert_all_audited(world)
-
-
-def assert_all_old(world: World, *services: str) -> None:
-    assert world.rollout.phase is Phase.ABORTED
-    for service in services:
-        assert world.actives[service] is BLUE
-        assert world.shares[service] == {BLUE: 100, GREEN: 0}
-        assert world.slots[service, BLUE].version == "1"
-    assert_all_audited(world)
-
-
-def assert_all_audited(world: World) -> None:
-    assert sorted(world.written) == [*range(1, world.rollout.records + 1)]
-    assert world.rollout.unwritten == ()
+from .fakes import FakeStore, Slot, aborted_by_somebody
+from .plans import NOON
+from .worlds import (
+    BLUE,
+    GREEN,
+    ONE,
+    QUICK,
+    TWO,
+    assert_all_new,
+    assert_all_old,
+    driver_of,
+    world_of,
+)
 
 
 async def test_a_good_version_takes_over_step_by_step() -> None:
@@ -168,7 +124,7 @@ async def test_a_freeze_stops_the_next_step_and_an_override_goes_on() -> None:
         if rollout.paused == "Frozen: tea.":
             assert rollout.weight == 10
             assert world.shares["booking-service"][GREEN] == 10
-            resumed = state.resume(rollout, world.now, override="it mends the leak")
+            resumed = state.resume(rollout, world.now, actor="omar", override="it mends the leak")
             world.kept = resumed
 
     driver.show = show
@@ -177,13 +133,60 @@ async def test_a_freeze_stops_the_next_step_and_an_override_goes_on() -> None:
     assert "it mends the leak" in {one.reason for one in world.written.values()}
 
 
+async def test_a_step_that_was_written_down_before_a_freeze_is_not_made_in_it() -> None:
+    """Its driver died in between, or stood before an audit that was away."""
+    always = Freeze(name="for ever")
+    world = world_of(policy=QUICK.model_copy(update={"freezes": (always,)}))
+    driver = driver_of(world)
+    paused: list[Rollout] = []
+    shifting = world.rollout.model_copy(update={"phase": Phase.SHIFTING, "step": 1})
+    world.slots["booking-service", GREEN] = Slot("2", 4)
+    world.kept = shifting
+
+    def show(rollout: Rollout, words: str) -> None:
+        if rollout.paused is not None:
+            paused.append(rollout)
+            aborted_by_somebody(world)
+
+    driver.show = show
+    await driver.run()
+    assert [(one.phase, one.paused) for one in paused] == [(Phase.SHIFTING, "Frozen: for ever.")]
+    assert not [weight for _, weight in world.given if weight]
+    assert_all_old(world, *ONE)
+
+
+async def test_a_pause_before_everything_goes_over_keeps_what_the_old_version_did() -> None:
+    world = world_of()
+    driver = driver_of(world)
+
+    def show(rollout: Rollout, words: str) -> None:
+        if rollout.paused is not None:
+            world.now += timedelta(minutes=5)
+            world.kept = state.resume(rollout, world.now, actor="omar")
+
+    driver.show = show
+    set_weights = world.set_weights
+
+    async def slow(service: str, weights: Mapping[Colour, int]) -> None:
+        await set_weights(service, weights)
+        if weights[GREEN] == 100 and world.rollout.phase is Phase.SHIFTING and not paused:
+            paused.append(True)
+            world.kept = state.pause(world.rollout, "lunch", world.now, actor="omar")
+
+    paused: list[bool] = []
+    world.set_weights = slow
+    await driver.run()
+    assert paused
+    assert_all_new(world, *ONE)
+
+
 async def test_a_paused_rollout_is_still_watched() -> None:
     world = world_of()
     driver = driver_of(world)
 
     def show(rollout: Rollout, words: str) -> None:
         if rollout.phase is Phase.BAKING and rollout.paused is None:
-            world.kept = state.pause(rollout, "lunch", world.now)
+            world.kept = state.pause(rollout, "lunch", world.now, actor="omar")
         elif rollout.paused:
             world.versions["2"].failing = 0.5
 
@@ -217,7 +220,7 @@ async def test_a_promotion_by_somebody_else_skips_the_waiting() -> None:
         if rollout.phase is Phase.BAKING or (
             rollout.phase is Phase.KEEPING_OLD and not rollout.hurried
         ):
-            promoted = state.promote(rollout, world.now)
+            promoted = state.promote(rollout, world.now, actor="omar")
             world.kept = promoted
 
     driver.show = show
@@ -293,22 +296,3 @@ async def test_a_fault_of_the_driver_is_a_reason_to_go_back() -> None:
     driver.validate = validate
     assert (await driver.run()).reason == ("The driver failed: ZeroDivisionError: division by zero")
     assert_all_old(world, *ONE)
-
-
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("failing", [0.0, 0.5])
-def test_killed_at_any_moment_and_driven_again_it_ends_right(after: bool, failing: float) -> None:
-    policy = Policy(steps=(50, 100), bake_seconds=2, keep_old_seconds=1)
-    whole = world_of(*TWO, policy=policy, failing=failing)
-    asyncio.run(driver_of(whole).run())
-    assert whole.fate.calls > 10
-    for n in range(1, whole.fate.calls + 1):
-        world = world_of(*TWO, policy=policy, failing=failing)
-        world.fate = Fate(n=n, after=after)
-        with pytest.raises(Killed):
-            asyncio.run(driver_of(world).run())
-        asyncio.run(driver_of(world).run())
-        if failing:
-            assert_all_old(world, *TWO[:1])
-        else:
-            assert_all_new(world, *TWO)

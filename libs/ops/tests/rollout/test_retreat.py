@@ -48,7 +48,7 @@ def world_at_its_end() -> tuple[Refusing, Rollout]:
         world.slots[service, Colour.GREEN] = Slot("2", 1)
         world.shares[service] = dict(NEW)
     ended = rollout.model_copy(update={"change": 2, "phase": state.Phase.PROMOTING})
-    return world, state.abort(ended, "no", NOON)
+    return world, state.abort(ended, "no", NOON, actor="omar")
 
 
 async def test_all_get_their_requests_back_before_any_release_is_told() -> None:

@@ -9,18 +9,18 @@ from hypothesis import strategies as st
 
 from ops.rollout import state
 from ops.rollout.plan import Policy
-from ops.rollout.state import ENDS, IllegalMove, Phase, Rollout
+from ops.rollout.state import ENDS, SETTLED, IllegalMove, Phase, Rollout
 
 from .plans import NOON, rollout_of
 
 QUICK = Policy(steps=(10, 100))
 MOVES: dict[str, Callable[[Rollout], Rollout]] = {
     "advance": lambda rollout: state.advance(rollout, NOON),
-    "pause": lambda rollout: state.pause(rollout, "lunch", NOON),
-    "resume": lambda rollout: state.resume(rollout, NOON),
+    "pause": lambda rollout: state.pause(rollout, "lunch", NOON, actor="omar"),
+    "resume": lambda rollout: state.resume(rollout, NOON, actor="omar"),
     "restart": lambda rollout: state.restarted(rollout, NOON),
-    "promote": lambda rollout: state.promote(rollout, NOON),
-    "abort": lambda rollout: state.abort(rollout, "it smells", NOON),
+    "promote": lambda rollout: state.promote(rollout, NOON, actor="omar"),
+    "abort": lambda rollout: state.abort(rollout, "it smells", NOON, actor="omar"),
     "write": state.written,
 }
 
@@ -57,20 +57,22 @@ def test_a_rollout_goes_through_its_services_and_steps() -> None:
         *of_service("auth-service"),
         *of_service("booking-service"),
         ("booking-service", Phase.KEEPING_OLD, 100),
+        ("booking-service", Phase.RETIRING, 100),
         ("booking-service", Phase.DONE, 100),
     ]
 
 
 def test_each_move_is_recorded_under_a_number_of_its_own() -> None:
-    rollout = state.resume(state.pause(rollout_of(), "lunch", NOON), NOON)
-    rollout = state.abort(state.advance(rollout, NOON), "it smells", NOON)
-    kept = [(one.number, one.action, one.phase, one.reason) for one in rollout.unwritten]
+    rollout = state.pause(rollout_of(), "lunch", NOON, actor="omar")
+    rollout = state.resume(rollout, NOON, actor="priya")
+    rollout = state.abort(state.advance(rollout, NOON), "it smells", NOON, actor="omar")
+    kept = [(one.number, one.actor, one.action, one.phase, one.reason) for one in rollout.unwritten]
     assert kept == [
-        (1, "start", Phase.PENDING, None),
-        (2, "pause", Phase.PENDING, "lunch"),
-        (3, "resume", Phase.PENDING, None),
-        (4, "advance", Phase.BRINGING_UP, None),
-        (5, "abort", Phase.ABORTING, "it smells"),
+        (1, "nadia", "start", Phase.PENDING, None),
+        (2, "omar", "pause", Phase.PENDING, "lunch"),
+        (3, "priya", "resume", Phase.PENDING, None),
+        (4, "nadia", "advance", Phase.BRINGING_UP, None),
+        (5, "omar", "abort", Phase.ABORTING, "it smells"),
     ]
     assert state.written(rollout).unwritten == ()
 
@@ -81,10 +83,10 @@ def test_each_move_is_recorded_under_a_number_of_its_own() -> None:
 def test_only_moves_that_make_sense_are_made(phase: Phase, paused: bool, name: str) -> None:
     refused = {
         "advance": phase in ENDS or paused,
-        "pause": phase in {*ENDS, Phase.ABORTING, Phase.KEEPING_OLD},
+        "pause": phase in {*ENDS, *SETTLED, Phase.ABORTING},
         "resume": phase in ENDS,
-        "promote": phase not in {Phase.SHIFTING, Phase.BAKING, Phase.KEEPING_OLD},
-        "abort": phase in ENDS,
+        "promote": phase not in {Phase.SHIFTING, Phase.BAKING, *SETTLED},
+        "abort": phase in {*ENDS, Phase.RETIRING},
     }
     rollout = at(phase, paused=paused)
     if refused.get(name, False):
@@ -94,14 +96,39 @@ def test_only_moves_that_make_sense_are_made(phase: Phase, paused: bool, name: s
         MOVES[name](rollout)
 
 
-@pytest.mark.parametrize("name", ["pause", "resume", "abort", "restart"])
+@pytest.mark.parametrize("name", ["pause", "abort", "restart"])
 def test_the_same_move_twice_is_once(name: str) -> None:
     once = MOVES[name](at(Phase.BAKING))
     assert MOVES[name](once) == once
 
 
+def test_a_driver_that_takes_over_is_recorded_where_it_begins_anew() -> None:
+    resumed = state.resume(at(Phase.BAKING), NOON + timedelta(hours=1), actor="omar")
+    again = state.restarted(resumed, NOON + timedelta(hours=1))
+    assert [(one.actor, one.action, one.phase) for one in again.unwritten[1:]] == [
+        ("omar", "resume", Phase.BAKING),
+        ("nadia", "resume", Phase.SHIFTING),
+    ]
+    assert again.unwritten[-1].reason == "Another driver took over."
+
+
+def test_who_resumes_what_does_not_stand_still_keeps_the_old_version_no_longer() -> None:
+    kept = at(Phase.KEEPING_OLD)
+    assert state.resume(kept, NOON + timedelta(hours=1), actor="omar").since == kept.since
+
+
+def test_promoting_ends_the_old_version_once() -> None:
+    retiring = state.promote(at(Phase.KEEPING_OLD), NOON, actor="omar")
+    assert (retiring.phase, retiring.unwritten[-1].actor) == (Phase.RETIRING, "omar")
+    assert state.promote(retiring, NOON, actor="omar") == retiring
+    with pytest.raises(IllegalMove, match="the old version goes"):
+        state.abort(retiring, "too late", NOON, actor="omar")
+
+
 def test_promoting_skips_what_is_left_of_the_steps() -> None:
-    promoted = state.promote(state.pause(at(Phase.BAKING), "lunch", NOON), NOON)
+    paused = state.pause(at(Phase.BAKING), "lunch", NOON, actor="omar")
+    promoted = state.promote(paused, NOON, actor="omar", override="the bank waits")
+    assert (promoted.override, promoted.unwritten[-1].reason) == ("the bank waits",) * 2
     assert (promoted.phase, promoted.weight, promoted.paused) == (Phase.SHIFTING, 100, None)
     promoted = state.advance(promoted, NOON)
     assert promoted.phase is Phase.PROMOTING
@@ -110,7 +137,9 @@ def test_promoting_skips_what_is_left_of_the_steps() -> None:
 
 
 def test_an_override_is_kept_and_recorded() -> None:
-    resumed = state.resume(at(Phase.BAKING, paused=True), NOON, override="the bank waits")
+    resumed = state.resume(
+        at(Phase.BAKING, paused=True), NOON, actor="omar", override="the bank waits"
+    )
     assert resumed.override == "the bank waits"
     assert resumed.unwritten[-1].reason == "the bank waits"
 
@@ -134,6 +163,8 @@ def test_any_way_may_be_gone_and_then_finished(names: list[str]) -> None:
         assert Rollout.model_validate_json(rollout.model_dump_json(by_alias=True)) == rollout
     was_aborted = rollout.phase in (Phase.ABORTING, Phase.ABORTED)
     if not rollout.ended:
-        *_, (service, phase, _) = through(state.resume(rollout, NOON + timedelta(hours=1)))
+        *_, (service, phase, _) = through(
+            state.resume(rollout, NOON + timedelta(hours=1), actor="omar")
+        )
         assert service == "booking-service" or was_aborted
         assert phase is (Phase.ABORTED if was_aborted else Phase.DONE)

@@ -40,7 +40,8 @@ async def test_of_many_who_change_the_same_one_wins(tmp_path: Path) -> None:
     await store.save(begun, after=None)
     tries = (
         asyncio.to_thread(
-            asyncio.run, FileStore(tmp_path).save(state.pause(begun, why, NOON), after=begun)
+            asyncio.run,
+            FileStore(tmp_path).save(state.pause(begun, why, NOON, actor="omar"), after=begun),
         )
         for why in "abcdefgh"
     )

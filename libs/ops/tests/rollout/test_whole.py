@@ -115,6 +115,7 @@ NIGHTLY = [
     Phase.SHIFTING,
     Phase.PROMOTING,
     Phase.KEEPING_OLD,
+    Phase.RETIRING,
 ]
 
 
@@ -164,8 +165,10 @@ async def test_an_abort_takes_the_weight_within_a_second_with_and_without_a_driv
                     driving.cancel()
                     await asyncio.gather(driving, return_exceptions=True)
                 asked = time.monotonic()
-                await commands.change(place, lambda one: state.abort(one, "no", now()))
-                aborting = asyncio.create_task(commands.abort(place, "no", quiet))
+                await commands.change(
+                    place, lambda one: state.abort(one, "no", now(), actor="omar")
+                )
+                aborting = asyncio.create_task(commands.abort(place, "no", quiet, actor="omar"))
                 while (await place.site.weights(SERVICE))[GREEN]:
                     await asyncio.sleep(0.01)
                 taken = time.monotonic() - asked
@@ -188,5 +191,5 @@ async def test_a_driver_that_is_interrupted_leaves_a_pause_to_go_on_from(tmp_pat
         assert (found.phase, found.paused) == (Phase.BAKING, "The driver was stopped.")
         assert (await small.site.weights(SERVICE))[GREEN] == WEIGHT
         assert "Go on: ubertruck rollout resume" in how_to_go_on(found)
-        assert (await commands.abort(place, "enough", quiet)).reason == "enough"
+        assert (await commands.abort(place, "enough", quiet, actor="omar")).reason == "enough"
         assert await small.site.weights(SERVICE) == {BLUE: 100, GREEN: 0}

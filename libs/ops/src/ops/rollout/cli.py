@@ -92,11 +92,13 @@ def resume(
 
 
 @app.command()
-def promote(ctx: typer.Context, environment: Environment = None) -> None:
+def promote(
+    ctx: typer.Context, environment: Environment = None, override_freeze: Override = None
+) -> None:
     """Wait for nothing more: everything to the new version, or the end of the old one."""
     from ops.rollout.running import promote as run
 
-    raise typer.Exit(run(ctx.obj, environment))
+    raise typer.Exit(run(ctx.obj, environment, override=override_freeze))
 
 
 @app.command()
@@ -108,4 +110,4 @@ def abort(
     """Take everything back; the weights at once."""
     from ops.rollout.running import abort as run
 
-    run(ctx.obj, environment, reason)
+    raise typer.Exit(run(ctx.obj, environment, reason))

@@ -1,6 +1,7 @@
 """What the commands of `ubertruck rollout` do, at a place."""
 
 import asyncio
+import getpass
 import signal
 import time
 from collections.abc import Callable, Coroutine, Mapping
@@ -14,15 +15,15 @@ from ops.rollout.driver import Driver
 from ops.rollout.freeze import frozen_by
 from ops.rollout.places import Place
 from ops.rollout.plan import Plan, Policy, plan_for
-from ops.rollout.state import Before, Phase, Rollout
+from ops.rollout.state import SETTLED, Before, Phase, Rollout
 from ops.rollout.store import AlreadyDriven, Conflict
 
 T = TypeVar("T")
 Show = Callable[[Rollout, str], None]
 
 TRIES = 20
-POLL_SECONDS = 0.2
-DRIVEN_SECONDS = 60.0
+# Longer than a dead driver's lease, and than a live one takes to see that something changed.
+NOTICED_SECONDS = 60.0
 
 
 class Interrupted(Exception):
@@ -55,24 +56,27 @@ async def replicas_before(place: Place, plan: Plan) -> dict[str, Before]:
     return found
 
 
+def operator() -> str:
+    """Who gives the commands, for the audit."""
+    return getpass.getuser()
+
+
 async def begin(
     place: Place, plan: Plan, *, actor: str, ticket: str | None, override: str | None
 ) -> Rollout:
     """Write down that a rollout begins; OpsError while another one isn't over, or all is frozen."""
-    present = await place.store.load()
-    if present is not None and not present.ended:
+    last = await place.store.load()
+    if last is not None and not last.ended:
         raise OpsError(
-            f"A rollout is {present.phase} already: `ubertruck rollout status` tells more, "
+            f"A rollout is {last.phase} already: `ubertruck rollout status` tells more, "
             "and `resume`, `promote` or `abort` go on with it."
         )
-    if present is not None and present.unwritten:
-        await place.ledger.write(present.unwritten)
-    window = frozen_by(plan.policy.freezes, now())
-    if window is not None and override is None:
-        raise OpsError(f"Frozen: {window}. With a reason to go on: --override-freeze REASON.")
+    if last is not None and last.unwritten:
+        await place.ledger.write(last.unwritten)
+    _require_thawed(plan, override)
     before = await replicas_before(place, plan)
     rollout = state.begin(plan, before, actor=actor, at=now(), ticket=ticket, override=override)
-    await place.store.save(rollout, after=present)
+    await place.store.save(rollout, after=last)
     return rollout
 
 
@@ -91,7 +95,8 @@ async def drive(place: Place, show: Show) -> Rollout:
         ended = await _until_signalled(driver.run())
     if ended is None:
         with suppress(state.IllegalMove):
-            await change(place, lambda one: state.pause(one, "The driver was stopped.", now()))
+            why, who = "The driver was stopped.", operator()
+            await change(place, lambda one: state.pause(one, why, now(), actor=who))
         raise Interrupted
     return ended
 
@@ -99,39 +104,88 @@ async def drive(place: Place, show: Show) -> Rollout:
 async def change(place: Place, move: Callable[[Rollout], Rollout]) -> Rollout:
     """Make a move of the present rollout; its driver, if there is one, sees it at once."""
     for _ in range(TRIES):
-        present = await place.store.load()
-        if present is None:
-            raise OpsError("There is no rollout.", code=2)
-        moved = move(present)
-        if moved == present:
-            return present
+        found = await present(place)
+        moved = move(found)
+        if moved == found:
+            return found
         with suppress(Conflict):
-            await place.store.save(moved, after=present)
+            await place.store.save(moved, after=found)
             return moved
     raise OpsError("The rollout changes too fast. Try again.")
 
 
-async def abort(place: Place, why: str, show: Show) -> Rollout:
+async def resume(place: Place, show: Show, *, actor: str, override: str | None) -> Rollout:
+    """Go on with the present rollout: drive it, unless somebody does."""
+    resumed = await change(
+        place, lambda one: state.resume(one, now(), actor=actor, override=override)
+    )
+    return await _unless_driven(place, show, resumed)
+
+
+async def promote(place: Place, show: Show, *, actor: str, override: str | None) -> Rollout:
+    """Hurry the present rollout: drive it, unless somebody does."""
+
+    def move(rollout: Rollout) -> Rollout:
+        if rollout.phase not in SETTLED:
+            _require_thawed(rollout.plan, override or rollout.override)
+        return state.promote(rollout, now(), actor=actor, override=override)
+
+    return await _unless_driven(place, show, await change(place, move))
+
+
+async def abort(place: Place, why: str, show: Show, *, actor: str) -> Rollout:
     """Take everything back: the weights before anything else, by us and not by the driver."""
-    aborted = await change(place, lambda one: state.abort(one, why, now()))
+    aborted = await change(place, lambda one: state.abort(one, why, now(), actor=actor))
     with suppress(OpsError):
         await retreat.weights_back(place.site, aborted)
-    return await _to_the_end(place, show)
+    return await to_the_end(place, show)
 
 
-async def _to_the_end(place: Place, show: Show) -> Rollout:
+async def to_the_end(place: Place, show: Show) -> Rollout:
     """Drive the rollout to its end, or see whoever drives it get there."""
-    deadline = time.monotonic() + DRIVEN_SECONDS
     while True:
         try:
             return await drive(place, show)
-        except AlreadyDriven:
-            present = await place.store.load()
-            if present is not None and present.ended:
-                return present
+        except AlreadyDriven as error:
+            found = await present(place)
+            if found.ended:
+                return found
+            show(found, str(error))
+            await asyncio.sleep(place.attention)
+
+
+async def _unless_driven(place: Place, show: Show, rollout: Rollout) -> Rollout:
+    """Drive the rollout to its end, or return it as soon as whoever drives it went on with it.
+
+    A driver who doesn't may be dead, and has the right to drive for a while nevertheless;
+    AlreadyDriven when that doesn't end.
+    """
+    deadline = time.monotonic() + NOTICED_SECONDS
+    while True:
+        try:
+            return await drive(place, show)
+        except AlreadyDriven as error:
+            found = await present(place)
+            if found.revision != rollout.revision:
+                return found
             if time.monotonic() > deadline:
                 raise
-            await asyncio.sleep(POLL_SECONDS)
+            show(found, str(error))
+            await asyncio.sleep(place.attention)
+
+
+async def present(place: Place) -> Rollout:
+    """The present rollout, or the last one; OpsError when there never was any."""
+    found = await place.store.load()
+    if found is None:
+        raise OpsError("There is no rollout.", code=2)
+    return found
+
+
+def _require_thawed(plan: Plan, override: str | None) -> None:
+    window = frozen_by(plan.policy.freezes, now())
+    if window is not None and override is None:
+        raise OpsError(f"Frozen: {window}. With a reason to go on: --override-freeze REASON.")
 
 
 async def _until_signalled(work: Coroutine[Any, Any, T]) -> T | None:

@@ -19,7 +19,7 @@ from ops.rollout.ledger import Ledger
 from ops.rollout.plan import WHOLE, replicas_for
 from ops.rollout.ports import Colour, Metrics, Site
 from ops.rollout.readiness import Clock, have_ready
-from ops.rollout.state import FORWARD, Phase, Rollout
+from ops.rollout.state import FORWARD, SETTLED, Phase, Rollout
 from ops.rollout.store import Conflict, Store
 from ops.rollout.watch import Watch
 
@@ -71,27 +71,27 @@ class Driver:
                     rollout = await self._turn(rollout)
             except OpsError:
                 # Its state can't be kept, so nobody else could take it back later.
-                with suppress(OpsError):
-                    await retreat.weights_back(self.site, rollout)
+                if rollout.phase not in SETTLED:
+                    with suppress(OpsError):
+                        await retreat.weights_back(self.site, rollout)
                 raise
             return await self._closed(rollout)
 
     async def _turn(self, rollout: Rollout) -> Rollout:
         self.show(rollout, rollout.paused or "")
         try:
-            if rollout.phase is Phase.ABORTING:
-                await self._retreat(rollout)
-                following = state.advance(rollout, self.clock.now())
-            else:
+            if rollout.phase is not Phase.ABORTING:
                 rollout = await self._recorded(rollout)
-                await self._work(rollout)
-                following = self._onward(rollout)
+            following = await self._onward(rollout)
         except _Changed:
             return await self._latest()
-        except OpsError as error:
-            following = await self._aborted(rollout, str(error))
         except Exception as error:  # a fault of ours mustn't leave users with half a rollout
-            reason = f"The driver failed: {type(error).__name__}: {error}"
+            reason = _reason(error)
+            if rollout.phase is Phase.ABORTING or rollout.phase in SETTLED:
+                self.show(rollout, f"{reason} It is tried again.")
+                await self.clock.sleep(LOOK_SECONDS)
+                # A way back needs no word of anybody.
+                return rollout if rollout.phase is Phase.ABORTING else await self._latest()
             following = await self._aborted(rollout, reason)
         return await self._save(following, after=rollout)
 
@@ -99,17 +99,24 @@ class Driver:
         # What users feel comes before what is written down; it is done again, and checked, after.
         with suppress(OpsError):
             await retreat.weights_back(self.site, rollout)
-        return state.abort(rollout, reason, self.clock.now())
+        return state.abort(rollout, reason, self.clock.now(), actor=rollout.actor)
 
-    def _onward(self, rollout: Rollout) -> Rollout:
-        """The phase that follows, or a pause before it while that is frozen."""
-        now = self.clock.now()
-        following = state.advance(rollout, now)
-        if following.phase in FORWARD and rollout.override is None:
-            window = frozen_by(rollout.plan.policy.freezes, now)
-            if window is not None:
-                return state.pause(rollout, f"Frozen: {window}.", now)
-        return following
+    async def _onward(self, rollout: Rollout) -> Rollout:
+        """Do what the phase is for: the phase that follows, or a pause while that is frozen."""
+        window = self._frozen(rollout)
+        if window is None:
+            await self._work(rollout)
+            following = state.advance(rollout, self.clock.now())
+            window = self._frozen(following)
+            if window is None:
+                return following
+        return state.pause(rollout, f"Frozen: {window}.", self.clock.now(), actor=rollout.actor)
+
+    def _frozen(self, rollout: Rollout) -> str | None:
+        """The window that forbids the work of a phase; None for one that nothing forbids."""
+        if rollout.phase not in FORWARD or rollout.paused is not None or rollout.override:
+            return None
+        return frozen_by(rollout.plan.policy.freezes, self.clock.now())
 
     async def _work(self, rollout: Rollout) -> None:
         if rollout.paused is not None:
@@ -121,6 +128,8 @@ class Driver:
             Phase.BAKING: self._bake,
             Phase.PROMOTING: self._promote,
             Phase.KEEPING_OLD: self._keep_old,
+            Phase.RETIRING: self._retire,
+            Phase.ABORTING: self._retreat,
         }
         if rollout.phase in works:
             await works[rollout.phase](rollout)
@@ -130,7 +139,7 @@ class Driver:
 
     async def _look_closely(self, rollout: Rollout) -> None:
         wrong = await self._meanwhile(
-            rollout, _run(self.validate(rollout.now.service, rollout.new))
+            rollout, lambda: self.validate(rollout.now.service, rollout.new)
         )
         if wrong:
             raise _Setback(" ".join(wrong))
@@ -139,7 +148,7 @@ class Driver:
         await self._have_ready(rollout, rollout.weight)
         await self._watch_of(rollout).shift(rollout)
         weights = {rollout.new: rollout.weight, rollout.new.other: WHOLE - rollout.weight}
-        await self.site.set_weights(rollout.now.service, weights)
+        await self._meanwhile(rollout, lambda: self.site.set_weights(rollout.now.service, weights))
 
     async def _bake(self, rollout: Rollout) -> None:
         began = self.clock.now()
@@ -167,42 +176,34 @@ class Driver:
                     raise _Setback(verdict.reason)
 
     async def _promote(self, rollout: Rollout) -> None:
-        await self.site.promote(rollout.now.service, rollout.new)
+        await self._meanwhile(rollout, lambda: self.site.promote(rollout.now.service, rollout.new))
 
     async def _keep_old(self, rollout: Rollout) -> None:
-        while not rollout.hurried:
-            kept = (self.clock.now() - rollout.since).total_seconds()
-            left = rollout.plan.policy.keep_old_seconds - kept
-            if left <= 0:
-                break
-            await self._attend(rollout, min(left, LOOK_SECONDS))
+        kept = (self.clock.now() - rollout.since).total_seconds()
+        await self._attend(rollout, rollout.plan.policy.keep_old_seconds - kept)
+
+    async def _retire(self, rollout: Rollout) -> None:
         for change in rollout.plan.changes:
             await self.site.retire(change.service, rollout.before[change.service].colour)
 
     async def _have_ready(self, rollout: Rollout, weight: int) -> None:
         service = rollout.now.service
-        work = have_ready(
-            self.site,
-            service,
-            rollout.new,
-            rollout.now.version,
-            replicas=replicas_for(weight, rollout.before[service].replicas),
-            seconds=rollout.plan.policy.ready_seconds,
-            clock=self.clock,
+        await self._meanwhile(
+            rollout,
+            lambda: have_ready(
+                self.site,
+                service,
+                rollout.new,
+                rollout.now.version,
+                replicas=replicas_for(weight, rollout.before[service].replicas),
+                seconds=rollout.plan.policy.ready_seconds,
+                clock=self.clock,
+            ),
         )
-        await self._meanwhile(rollout, work)
 
     async def _retreat(self, rollout: Rollout) -> None:
-        """Back, whatever it takes."""
-        while True:
-            try:
-                await retreat.weights_back(self.site, rollout)
-                await retreat.all_back(self.site, rollout, self.clock)
-            except OpsError as error:
-                self.show(rollout, f"{error} It is tried again.")
-                await self.clock.sleep(LOOK_SECONDS)
-            else:
-                return
+        await retreat.weights_back(self.site, rollout)
+        await retreat.all_back(self.site, rollout, self.clock)
 
     async def _recorded(self, rollout: Rollout) -> Rollout:
         """Nothing is done before the audit knows what."""
@@ -227,9 +228,10 @@ class Driver:
             self.show(rollout, f"{error} The next command of a rollout writes it.")
             return rollout
 
-    async def _meanwhile(self, rollout: Rollout, work: Coroutine[Any, Any, T]) -> T:
-        """Do something that takes its time, unless somebody changes the rollout in between."""
-        task = asyncio.ensure_future(work)
+    async def _meanwhile(self, rollout: Rollout, work: Callable[[], Awaitable[T]]) -> T:
+        """Do something, unless somebody changed the rollout, and only until somebody does."""
+        await self._require_unchanged(rollout)
+        task = asyncio.ensure_future(work())
         try:
             while not task.done():
                 await asyncio.wait([task], timeout=self.attention)
@@ -289,5 +291,7 @@ class Driver:
         return self._watch
 
 
-async def _run(work: Awaitable[T]) -> T:
-    return await work
+def _reason(error: Exception) -> str:
+    if isinstance(error, OpsError):
+        return str(error)
+    return f"The driver failed: {type(error).__name__}: {error}"

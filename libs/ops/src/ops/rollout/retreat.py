@@ -42,6 +42,7 @@ async def all_back(site: Site, rollout: Rollout, clock: Clock) -> None:
     for change in _begun(rollout):
         before = rollout.before[change.service]
         if not await _may_answer(site, change, before):
+            await _give_the_new(site, change, before)
             await have_ready(
                 site,
                 change.service,
@@ -51,8 +52,9 @@ async def all_back(site: Site, rollout: Rollout, clock: Clock) -> None:
                 seconds=rollout.plan.policy.ready_seconds,
                 clock=clock,
             )
+        if (await site.weights(change.service))[before.colour] != WHOLE:
             await _give_all(site, change, before)
-        # One that was active all the time may have an upgrade to end.
+        # Even if it is the active one: a promotion may be under way, or an upgrade broken off.
         await site.promote(change.service, before.colour)
 
 
@@ -62,6 +64,15 @@ def _begun(rollout: Rollout) -> Sequence[Change]:
 
 async def _give_all(site: Site, change: Change, before: Before) -> None:
     await site.set_weights(change.service, {before.colour: WHOLE, before.colour.other: 0})
+
+
+async def _give_the_new(site: Site, change: Change, before: Before) -> None:
+    """While the old version isn't up, to the new one if that is: nobody answers otherwise."""
+    new = before.colour.other
+    if not (await site.weights(change.service))[before.colour]:
+        return
+    if (await site.targets(change.service, new)).ready:
+        await site.set_weights(change.service, {new: WHOLE, before.colour: 0})
 
 
 async def _may_answer(site: Site, change: Change, before: Before) -> bool:

@@ -1,7 +1,6 @@
 """The commands of `ubertruck rollout` as an operator meets them: what they print and end with."""
 
 import asyncio
-import getpass
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,15 +8,13 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from ops.errors import OpsError
 from ops.rollout import commands, state
-from ops.rollout.commands import Interrupted, Show, exit_code, now
+from ops.rollout.commands import Interrupted, Show, exit_code, now, operator
 from ops.rollout.eks.place import cluster
 from ops.rollout.places import Place, laptop
 from ops.rollout.plan import Plan, read_policy
 from ops.rollout.screen import Progress, how_to_go_on, line_of, lines_of, plan_lines
 from ops.rollout.state import Rollout
-from ops.rollout.store import AlreadyDriven
 from ops.state import StateFolder
 
 INTERRUPTED = 130
@@ -59,11 +56,10 @@ def start(
     """Begin a rollout and drive it to its end; the exit code."""
     place = place_of(folder, environment)
     plan = _planned(place, services, version, policy)
-    actor = getpass.getuser()
 
     async def run(show: Show) -> Rollout:
-        await commands.begin(place, plan, actor=actor, ticket=ticket, override=override)
-        return await commands.drive(place, show)
+        await commands.begin(place, plan, actor=operator(), ticket=ticket, override=override)
+        return await commands.to_the_end(place, show)
 
     return _driven(place, run)
 
@@ -71,44 +67,38 @@ def start(
 def resume(folder: StateFolder, environment: str | None, *, override: str | None) -> int:
     """Go on with the present rollout, and drive it unless somebody does; the exit code."""
     place = place_of(folder, environment)
-
-    async def run(show: Show) -> Rollout:
-        await commands.change(place, lambda one: state.resume(one, now(), override=override))
-        return await commands.drive(place, show)
-
-    return _driven(place, run)
+    who = operator()
+    return _driven(place, lambda show: commands.resume(place, show, actor=who, override=override))
 
 
-def promote(folder: StateFolder, environment: str | None) -> int:
+def promote(folder: StateFolder, environment: str | None, *, override: str | None) -> int:
     """Hurry the present rollout, and drive it unless somebody does; the exit code."""
     place = place_of(folder, environment)
-
-    async def run(show: Show) -> Rollout:
-        await commands.change(place, lambda one: state.promote(one, now()))
-        return await commands.drive(place, show)
-
-    return _driven(place, run)
+    who = operator()
+    return _driven(place, lambda show: commands.promote(place, show, actor=who, override=override))
 
 
 def pause(folder: StateFolder, environment: str | None) -> None:
     """Let the present rollout stand still."""
     place = place_of(folder, environment)
-    why = f"{getpass.getuser()} said so."
-    print(line_of(asyncio.run(commands.change(place, lambda one: state.pause(one, why, now())))))
+    who = operator()
+    why = f"{who} said so."
+    move = commands.change(place, lambda one: state.pause(one, why, now(), actor=who))
+    print(line_of(asyncio.run(move)))
 
 
-def abort(folder: StateFolder, environment: str | None, reason: str) -> None:
-    """Take the present rollout back."""
+def abort(folder: StateFolder, environment: str | None, reason: str) -> int:
+    """Take the present rollout back; the exit code, which is 0 once it is."""
     place = place_of(folder, environment)
-    with Progress(Console()) as progress:
-        ended = asyncio.run(commands.abort(place, reason, progress.show))
-        progress.show(ended, "")
+    who = operator()
+    code = _driven(place, lambda show: commands.abort(place, reason, show, actor=who))
+    return INTERRUPTED if code == INTERRUPTED else 0
 
 
 def show_status(folder: StateFolder, environment: str | None, *, as_json: bool) -> None:
     """Print the present rollout, or draw it until its end."""
     place, console = place_of(folder, environment), Console()
-    found = asyncio.run(_present(place))
+    found = asyncio.run(commands.present(place))
     if as_json:
         print(found.model_dump_json(indent=2, by_alias=True))
     elif console.is_terminal and not found.ended:
@@ -120,18 +110,11 @@ def show_status(folder: StateFolder, environment: str | None, *, as_json: bool) 
 async def _draw(place: Place, console: Console) -> None:
     with Live(console=console, auto_refresh=False) as live:
         while True:
-            found = await _present(place)
+            found = await commands.present(place)
             live.update("\n".join(lines_of(found)), refresh=True)
             if found.ended:
                 return
             await asyncio.sleep(LOOK_SECONDS)
-
-
-async def _present(place: Place) -> Rollout:
-    found = await place.store.load()
-    if found is None:
-        raise OpsError("There is no rollout.", code=2)
-    return found
 
 
 def _planned(place: Place, services: Sequence[str], version: str, policy: Path | None) -> Plan:
@@ -144,11 +127,8 @@ def _driven(place: Place, run: Callable[[Show], Coroutine[Any, Any, Rollout]]) -
         try:
             ended = asyncio.run(run(progress.show))
         except Interrupted:
-            print(how_to_go_on(asyncio.run(_present(place))))
+            print(how_to_go_on(asyncio.run(commands.present(place))))
             return INTERRUPTED
-        except AlreadyDriven:
-            # Who drives it does what was just said.
-            print(line_of(asyncio.run(_present(place))))
-            return 0
         progress.show(ended, "")
-        return exit_code(ended)
+        # One that isn't over is driven by somebody, who does what was just said.
+        return exit_code(ended) if ended.ended else 0

@@ -85,6 +85,8 @@ def how_to_go_on(rollout: Rollout) -> str:
     """What an operator may do about a rollout that nobody drives any more."""
     if rollout.phase is Phase.ABORTING:
         return "It is being taken back; go on with it: ubertruck rollout resume"
+    if rollout.phase is Phase.RETIRING:
+        return "The new version serves alone, and the old one goes: ubertruck rollout resume"
     if rollout.phase is Phase.KEEPING_OLD:
         return (
             "The new version serves alone. `ubertruck rollout resume` waits for the end of the old "

@@ -24,6 +24,7 @@ class Phase(StrEnum):
     BAKING = "baking"
     PROMOTING = "promoting"
     KEEPING_OLD = "keeping old"
+    RETIRING = "retiring"
     DONE = "done"
     ABORTING = "aborting"
     ABORTED = "aborted"
@@ -32,6 +33,8 @@ class Phase(StrEnum):
 ENDS = frozenset({Phase.DONE, Phase.ABORTED})
 # Phases that change something for users: the freeze and the audit stand before them.
 FORWARD = frozenset({Phase.BRINGING_UP, Phase.SHIFTING, Phase.PROMOTING})
+# Phases in which the new version serves alone, and nothing is judged any more.
+SETTLED = frozenset({Phase.KEEPING_OLD, Phase.RETIRING})
 
 
 class Before(BaseModel):
@@ -45,7 +48,10 @@ class Before(BaseModel):
 
 
 class Record(BaseModel):
-    """One move of a rollout, for the audit and as an event. `number` counts them from 1."""
+    """One move of a rollout, for the audit and as an event. `number` counts them from 1.
+
+    `actor` is who said so; for moves of the driver, who started the rollout.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -109,7 +115,7 @@ class Rollout(BaseModel):
         """Per cent that the new version of the present change gets in this phase."""
         if self.phase in (Phase.SHIFTING, Phase.BAKING):
             return self.plan.policy.steps[self.step]
-        return 100 if self.phase in (Phase.PROMOTING, Phase.KEEPING_OLD, Phase.DONE) else 0
+        return 100 if self.phase in {Phase.PROMOTING, Phase.DONE, *SETTLED} else 0
 
 
 class IllegalMove(OpsError):
@@ -143,60 +149,68 @@ def advance(rollout: Rollout, at: datetime) -> Rollout:
     if rollout.ended or rollout.paused is not None:
         raise IllegalMove(f"The rollout is {_standing(rollout)}: it goes nowhere.")
     phase, change, step = _following(rollout)
-    return _moved(rollout, phase, at, change=change, step=step)
+    return _moved(rollout.model_copy(update={"change": change, "step": step}), phase, at)
 
 
-def pause(rollout: Rollout, why: str, at: datetime) -> Rollout:
+def pause(rollout: Rollout, why: str, at: datetime, *, actor: str) -> Rollout:
     """Go no further, with the weights as they are."""
-    if rollout.ended or rollout.phase in (Phase.ABORTING, Phase.KEEPING_OLD):
+    if rollout.ended or rollout.phase is Phase.ABORTING or rollout.phase in SETTLED:
         raise IllegalMove(f"The rollout is {_standing(rollout)}: there is nothing to pause.")
     if rollout.paused is not None:
         return rollout
-    return _noted(_changed(rollout, paused=why), "pause", at, why)
+    return _noted(_changed(rollout, paused=why), "pause", at, why, actor=actor)
 
 
-def resume(rollout: Rollout, at: datetime, *, override: str | None = None) -> Rollout:
-    """Go on after a pause; a step that was baking bakes anew."""
+def resume(rollout: Rollout, at: datetime, *, actor: str, override: str | None = None) -> Rollout:
+    """Go on after a pause or a driver's death; a step that was baking bakes anew."""
     if rollout.ended:
         raise IllegalMove(f"The rollout is {_standing(rollout)}: start another one.")
-    if rollout.paused is None and override is None:
-        return rollout
-    resumed = _changed(rollout, paused=None, since=at, override=override or rollout.override)
-    return _noted(resumed, "resume", at, override)
+    since = rollout.since if rollout.paused is None else at
+    resumed = _changed(rollout, paused=None, since=since, override=override or rollout.override)
+    return _noted(resumed, "resume", at, override, actor=actor)
 
 
 def restarted(rollout: Rollout, at: datetime) -> Rollout:
     """For a driver that takes over: a phase that needs more than is written down begins anew."""
-    begun = {Phase.BAKING: Phase.SHIFTING, Phase.VALIDATING: Phase.BRINGING_UP}.get(rollout.phase)
+    anew = {Phase.BAKING: Phase.SHIFTING, Phase.VALIDATING: Phase.BRINGING_UP}
+    phase, step = anew.get(rollout.phase, rollout.phase), rollout.step
     last = len(rollout.plan.policy.steps) - 1
-    shifts = Phase.SHIFTING in (rollout.phase, begun) and not rollout.hurried
-    if shifts and rollout.step == last > 0:
+    if phase is Phase.SHIFTING and not rollout.hurried and step == last > 0:
         # The new version is compared with the old one, which has to get something for that.
-        return _changed(rollout, phase=Phase.SHIFTING, step=last - 1, since=at)
-    return rollout if begun is None else _changed(rollout, phase=begun, since=at)
+        step = last - 1
+    if (phase, step) == (rollout.phase, rollout.step):
+        return rollout
+    again = _changed(rollout, phase=phase, step=step, since=at)
+    return _noted(again, "resume", at, "Another driver took over.")
 
 
-def promote(rollout: Rollout, at: datetime) -> Rollout:
+def promote(rollout: Rollout, at: datetime, *, actor: str, override: str | None = None) -> Rollout:
     """Wait for nothing more: everything to the new version, or the end of the old one."""
+    if rollout.phase is Phase.RETIRING:
+        return rollout
     if rollout.phase is Phase.KEEPING_OLD:
-        return _noted(_changed(rollout, hurried=True), "promote", at)
+        return _moved(rollout, Phase.RETIRING, at, action="promote", actor=actor)
     if rollout.phase not in (Phase.SHIFTING, Phase.BAKING):
         raise IllegalMove(
             f"The rollout is {_standing(rollout)}: only a version that gets requests is promoted."
         )
     last = len(rollout.plan.policy.steps) - 1
-    hurried = _changed(rollout, hurried=True, paused=None, step=last)
-    return _moved(hurried, Phase.SHIFTING, at, step=last, action="promote")
+    hurried = _changed(
+        rollout, hurried=True, paused=None, step=last, override=override or rollout.override
+    )
+    return _moved(hurried, Phase.SHIFTING, at, action="promote", reason=override, actor=actor)
 
 
-def abort(rollout: Rollout, why: str, at: datetime) -> Rollout:
+def abort(rollout: Rollout, why: str, at: datetime, *, actor: str) -> Rollout:
     """Take everything back."""
     if rollout.phase is Phase.ABORTING:
         return rollout
+    if rollout.phase is Phase.RETIRING:
+        raise IllegalMove("The rollout is retiring: the old version goes. Start it as a new one.")
     if rollout.ended:
         raise IllegalMove(f"The rollout is {_standing(rollout)}: there is nothing to take back.")
     stopped = _changed(rollout, paused=None, reason=why)
-    return _moved(stopped, Phase.ABORTING, at, action="abort", reason=why)
+    return _moved(stopped, Phase.ABORTING, at, action="abort", reason=why, actor=actor)
 
 
 def written(rollout: Rollout) -> Rollout:
@@ -226,6 +240,8 @@ def _following(rollout: Rollout) -> tuple[Phase, int, int]:
                 return Phase.KEEPING_OLD, change, step
             return Phase.BRINGING_UP, change + 1, 0
         case Phase.KEEPING_OLD:
+            return Phase.RETIRING, change, step
+        case Phase.RETIRING:
             return Phase.DONE, change, step
         case _:
             return Phase.ABORTED, change, step
@@ -236,29 +252,33 @@ def _moved(
     phase: Phase,
     at: datetime,
     *,
-    change: int | None = None,
-    step: int | None = None,
     action: str = "advance",
     reason: str | None = None,
+    actor: str | None = None,
 ) -> Rollout:
     moved = _changed(
         rollout,
         phase=phase,
         since=at,
-        change=rollout.change if change is None else change,
-        step=rollout.step if step is None else step,
         # Hurrying ends with the change that was hurried.
         hurried=rollout.hurried and phase in (Phase.SHIFTING, Phase.PROMOTING),
     )
-    return _noted(moved, action, at, reason)
+    return _noted(moved, action, at, reason, actor=actor)
 
 
-def _noted(rollout: Rollout, action: str, at: datetime, reason: str | None = None) -> Rollout:
+def _noted(
+    rollout: Rollout,
+    action: str,
+    at: datetime,
+    reason: str | None = None,
+    *,
+    actor: str | None = None,
+) -> Rollout:
     record = Record(
         rollout=rollout.id,
         number=rollout.records + 1,
         at=at,
-        actor=rollout.actor,
+        actor=actor or rollout.actor,
         ticket=rollout.ticket,
         action=action,
         service=rollout.now.service,
