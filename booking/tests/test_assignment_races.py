@@ -13,6 +13,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from booking.assignment.nearest import assign_nearest
 from booking.assignment.schemas import Acceptance
 from booking.assignment.service import accept_load
 from booking.fleets.models import Truck
@@ -196,3 +197,23 @@ async def test_trucks_assigned_at_once_are_different_ones(
     assert {r.status_code for r in responses} == {200}
     trucks = [one["truck_id"] for r in responses for one in r.json()["assigned"]]
     assert len(trucks) == len(set(trucks))
+
+
+async def test_trucks_that_no_driver_is_free_for_are_not_held(
+    committing: Database, fleet: Caller
+) -> None:
+    async with committing.begin() as session:
+        load = await open_load(session, quantity_mt=Decimal(25))
+        lonely = await pair(session, uuid4(), at=(28.7, 77.1))
+        lonely.driver.retired_at = lonely.driver.created_at
+        far = await pair(session, fleet.tenant_id, at=(27.2, 78.0))
+    grant = granted(fleet.tenant_id, "operator", Scope.ALL)
+    caller = UseCaller(grant=grant, source_ip=None)
+    lock = text("SELECT id FROM trucks WHERE id = :id FOR NO KEY UPDATE SKIP LOCKED")
+    async with committing.begin() as session, committing.begin() as other:
+        [trip], _ = await assign_nearest(
+            session, caller=caller, booking_id=load.id, km_per_day=KM_PER_DAY
+        )
+        assert trip.truck_id == far.truck.id
+        assert await other.scalar(lock, {"id": far.truck.id}) is None
+        assert await other.scalar(lock, {"id": lonely.truck.id}) == lonely.truck.id

@@ -154,7 +154,7 @@ async def require_fit(
         *await against_pair(session, truck, driver, window, load=load),
     ]
     if reasons:
-        raise NotFit("; ".join(reasons) + ".", reasons=reasons)
+        raise NotFit.because(reasons)
 
 
 async def _tell_assigned(

@@ -1,5 +1,7 @@
 """Refusals of trips that no rule beside them raises."""
 
+from collections.abc import Sequence
+
 from chassis.errors import Conflict, Invalid, NotFound, TooManyRequests
 
 
@@ -106,6 +108,10 @@ class NotFit(Conflict):
 
     type = "not-fit"
     title = "Truck or driver can't take this trip"
+
+    @classmethod
+    def because(cls, reasons: Sequence[str]) -> "NotFit":
+        return cls("; ".join(reasons) + ".", reasons=reasons)
 
 
 class NotCancellable(Conflict):

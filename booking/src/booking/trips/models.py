@@ -100,6 +100,8 @@ class Trip(Base):
         ),
         Index("uq_trips_truck_under_way", "truck_id", unique=True, postgresql_where=_UNDER_WAY),
         Index("uq_trips_driver_under_way", "driver_id", unique=True, postgresql_where=_UNDER_WAY),
+        # Of the trips that a fleet ever had these few tell whom it can't send.
+        Index("ix_trips_held", "tenant_id", postgresql_where=_HOLDING),
         Index("ix_trips_tenant_newest", "tenant_id", "created_at", "id"),
         Index("ix_trips_shipper_newest", "shipper_tenant_id", "created_at", "id"),
         Index("ix_trips_newest", "created_at", "id"),

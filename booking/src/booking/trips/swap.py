@@ -101,5 +101,5 @@ async def _fit(
     window = Window(begin=at, until=max(trip.planned.upper or at, at + _LEAST))
     reasons = await against_pair(session, truck, driver, window, load=load)
     if reasons:
-        raise NotFit("; ".join(reasons) + ".", reasons=reasons)
+        raise NotFit.because(reasons)
     return truck, driver, window
