@@ -67,7 +67,8 @@ class EksSite:
         values = told.values
         present = values["colours"][colour]
         if present["enabled"] and present["version"] == version:
-            await self._tell_slots(service, told, {colour: {"worker": True}})
+            waits = values["active"] != colour
+            await self._tell_slots(service, told, {colour: {"worker": waits}})
             return
         await self._require_idle(service, colour, values, "bring a version up in")
         slot = {
@@ -126,18 +127,20 @@ class EksSite:
         The other slot's worker stops, and so gives the lease up. What broke off goes on.
         """
         told = await self._told_of_slot(service, colour)
-        if await self._tell_slots(service, told, {colour: {"worker": True}}):
-            told = await self.helm.told(service)
         if told.values["active"] != colour:
+            if await self._tell_slots(service, told, {colour: {"worker": True}}):
+                told = await self.helm.told(service)
             await self._await_worker(service, colour)
         await self.routing.tell(service, active=colour)
-        await self._tell_slots(service, told, {colour.other: {"worker": False}}, active=colour)
+        waits = {one: {"worker": False} for one in Colour}
+        await self._tell_slots(service, told, waits, active=colour)
 
     async def retire(self, service: str, colour: Colour) -> None:
         """Take the slot's pods away; the other slot may get as small as it would without us."""
         told = await self.helm.told(service)
         await self._require_idle(service, colour, told.values, "stop")
-        left = {colour: {"enabled": False, "minReplicas": 0}, colour.other: {"minReplicas": 0}}
+        gone = {"enabled": False, "minReplicas": 0, "worker": False}
+        left = {colour: gone, colour.other: {"minReplicas": 0}}
         await self._tell_slots(service, told, left)
 
     def address(self, service: str, colour: Colour) -> str:
