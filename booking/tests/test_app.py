@@ -30,6 +30,7 @@ TRIP_PATHS = {
     "/v1/trips",
     "/v1/trips/{trip_id}",
     "/v1/trips/{trip_id}/cancel",
+    "/v1/trips/{trip_id}/report-loss",
     "/v1/trips/{trip_id}/swap-truck",
     "/v1/trips/{trip_id}/eway-bill",
     "/v1/trips/{trip_id}/eway-bill/extend",

@@ -29,6 +29,7 @@ from booking.trips.access import Road
 from booking.trips.bill_endpoints import router as eway_bills
 from booking.trips.endpoints import codes as trip_codes
 from booking.trips.endpoints import router as trip_steps
+from booking.trips.loss_endpoints import router as losses
 from booking.trips.no_shows import call_off_no_shows
 from booking.trips.read_endpoints import router as trips
 from booking.trips.rules import TRIPS, RulesInForce
@@ -84,6 +85,7 @@ def create_app(
             trip_steps,
             trip_codes,
             eway_bills,
+            losses,
             board,
             bids,
         ],

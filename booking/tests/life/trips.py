@@ -17,8 +17,9 @@ from booking.trips import handover, service
 from booking.trips.access import Road
 from booking.trips.calling_off import call_off_trip
 from booking.trips.codes import Purpose
+from booking.trips.loss import report_loss
 from booking.trips.no_shows import NO_SHOW, call_off_no_shows
-from booking.trips.schemas import DeliverRequest, LoadRequest, SwapRequest
+from booking.trips.schemas import DeliverRequest, LoadRequest, LossReport, SwapRequest
 from booking.trips.steps import MOVES, Step
 from booking.trips.swap import swap_truck
 from booking.trips.weights import kilograms, tons
@@ -123,6 +124,29 @@ class Life(BookingRules):
                 trip.goes("cancelled")
                 self.model.audited += 1
                 self.model.follows()
+
+    @precondition(lambda self: self.model.trips)
+    @rule(data=st.data(), stale=st.booleans())
+    def a_load_is_lost(self, data: st.DataObject, stale: bool) -> None:
+        trip = data.draw(st.sampled_from(self.model.trips))
+        possible = trip.status in TRIP_WAY[3:6] and not stale
+        done = self.does(
+            lambda session: report_loss(
+                session,
+                caller=self.owner,
+                trip_id=trip.id,
+                seen=self.seen(trip.version, stale=stale),
+                report=LossReport(reason="Burnt", report_sha256=PROOF),
+                road=ROAD,
+            )
+        )
+        assert bool(done) == possible
+        if possible:
+            trip.status = "delivered"
+            trip.notes("lost", "lost")
+            trip.told.append((trip.version, "shortage_claimed"))
+            self.model.audited += 1
+            self.model.follows()
 
     @precondition(lambda self: self.model.trips)
     @rule(data=st.data(), truck=members, driver=members)

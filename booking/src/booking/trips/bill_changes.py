@@ -28,7 +28,7 @@ from booking.trips.eway_bill import EwayBill, eway_bill
 from booking.trips.loading import require_holding
 from booking.trips.models import Trip
 from booking.trips.schemas import EwayBillRecord, ExtensionRequest
-from booking.trips.steps import TripStatus
+from booking.trips.steps import CARRYING
 from chassis.etags import IfMatch
 from contracts.trips import (
     TRIP_EWAY_BILL_EXTENDED,
@@ -37,7 +37,6 @@ from contracts.trips import (
     TripEwayBillRecorded,
 )
 
-CARRYING: Final = frozenset({TripStatus.LOADED, TripStatus.IN_TRANSIT, TripStatus.AT_DROP})
 # The whole way is an estimate, which real roads and detours exceed; more than this is a mistake.
 _MOST_OF_THE_WAY: Final = Decimal("1.5")
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -79,6 +79,9 @@ class ConsignorTrip(BaseModel):
     lorry_receipt_number: str | None
     eway_bill: EwayBillOut | None
     transit_pass_number: str | None
+    lost_at: datetime | None = Field(
+        description="When it was reported that nothing of the load was handed over"
+    )
     shortage_claim: ClaimOut | None
     codes: dict[Purpose, CodeStateOut]
     version: int
@@ -143,6 +146,7 @@ _SAME = (
     "status",
     "lorry_receipt_number",
     "transit_pass_number",
+    "lost_at",
     "version",
     "created_at",
     "updated_at",

@@ -68,7 +68,7 @@ async def _driver(
     return Caller(grant=grant, source_ip=source)
 
 
-async def _swapper(grant: Annotated[Grant, requires("fleet", "write")], source: Source) -> Caller:
+async def _owner(grant: Annotated[Grant, requires("fleet", "write")], source: Source) -> Caller:
     return Caller(grant=grant, source_ip=source)
 
 
@@ -89,7 +89,7 @@ async def _seen(
 
 
 Driving = Annotated[Caller, Depends(_driver)]
-Swapping = Annotated[Caller, Depends(_swapper)]
+Owning = Annotated[Caller, Depends(_owner)]
 Sending = Annotated[Caller, Depends(_sender)]
 Seen = Annotated[IfMatch | None, Depends(_seen)]
 
@@ -261,7 +261,7 @@ async def cancel(
 async def swap(
     trip_id: UUID,
     request: SwapRequest,
-    caller: Swapping,
+    caller: Owning,
     seen: Seen,
     session: Session,
     response: Response,

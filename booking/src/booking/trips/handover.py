@@ -19,7 +19,7 @@ from booking.trips.claims import claim_shortage
 from booking.trips.codes import DUE, Code, Purpose
 from booking.trips.errors import CodeNotDue, WrongCode
 from booking.trips.models import Place, ShortageClaim, Trip, TripWeight
-from booking.trips.records import keep_code, next_receipt_number, use_code
+from booking.trips.records import keep_code, net_kg, next_receipt_number, use_code
 from booking.trips.schemas import DeliverRequest, LoadRequest
 from booking.trips.steps import Step
 from booking.trips.transit_pass import check_pass
@@ -155,7 +155,7 @@ async def deliver(
     at = datetime.now(UTC)
     ruling = road.rules.current()
     truck = await session.get_one(Truck, trip.truck_id)
-    loaded_kg = await _net_kg(session, trip, Place.PICKUP)
+    loaded_kg = await net_kg(session, trip, Place.PICKUP)
     weighing = request.weighing
     weights.check_delivered(
         weighing, loaded_kg=loaded_kg, capacity_mt=truck.capacity_mt, rules=ruling.rules.weights
@@ -197,8 +197,8 @@ async def close(
     """Nothing is left to do: weights are final, and the evidence is complete."""
     trip = await begin_step(session, caller=caller, trip_id=trip_id, step=Step.CLOSE, seen=seen)
     at = datetime.now(UTC)
-    loaded_kg = await _net_kg(session, trip, Place.PICKUP)
-    delivered_kg = await _net_kg(session, trip, Place.DROP)
+    loaded_kg = await net_kg(session, trip, Place.PICKUP)
+    delivered_kg = 0 if trip.lost_at else await net_kg(session, trip, Place.DROP)
     missing_kg = max(0, loaded_kg - delivered_kg)
     claim = await session.scalar(select(ShortageClaim).where(ShortageClaim.trip_id == trip.id))
     entry = await finish_step(
@@ -238,11 +238,6 @@ def _weigh(
             weighed_at=at,
         )
     )
-
-
-async def _net_kg(session: AsyncSession, trip: Trip, place: Place) -> int:
-    weighed = await session.get_one(TripWeight, (trip.id, place))
-    return weighed.gross_kg - weighed.tare_kg
 
 
 async def _audit(

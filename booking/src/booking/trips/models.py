@@ -53,7 +53,8 @@ class Place(enum.StrEnum):
 class Trip(Base):
     """One truck's part of a booking. It belongs to the fleet, `tenant_id`.
 
-    `agreed_paise` is what the fleet gets, where a bid said so.
+    `agreed_paise` is what the fleet gets, where a bid said so. `lost_at` is when it was reported
+    that nothing of its load was handed over: then it ended without a weighing at the drop.
     No truck and no driver has two trips at a time: not planned, and not under way, which may last
     longer than planned.
     """
@@ -91,6 +92,7 @@ class Trip(Base):
         CheckConstraint(
             "eway_bill_truck_id IS NULL OR eway_bill_number IS NOT NULL", name="eway_bill_truck"
         ),
+        CheckConstraint("lost_at IS NULL OR status IN ('delivered', 'closed')", name="lost_at"),
         UniqueConstraint("tenant_id", "lorry_receipt_number", name="uq_trips_lorry_receipt"),
         ExcludeConstraint(
             ("truck_id", "="), ("planned", "&&"), where=_HOLDING, name="ex_trips_truck"
@@ -128,6 +130,7 @@ class Trip(Base):
     eway_bill_at_risk: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     deadline_at_risk: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     transit_pass_number: Mapped[str | None] = mapped_column(Text)
+    lost_at: Mapped[datetime | None]
     version: Mapped[int]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

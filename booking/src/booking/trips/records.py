@@ -16,7 +16,7 @@ from booking.trips.codes import Code, Outcome, Purpose, attempt
 from booking.trips.errors import NoCode, TooManyWrongCodes, WrongCode
 from booking.trips.evidence import Entry, next_entry, spelled
 from booking.trips.lorry_receipt import financial_year, receipt_number
-from booking.trips.models import LorryReceiptSeries, Trip, TripCode, TripEvidence
+from booking.trips.models import LorryReceiptSeries, Place, Trip, TripCode, TripEvidence, TripWeight
 
 
 async def evidence_of(session: AsyncSession, trip_id: UUID) -> Sequence[Entry]:
@@ -54,6 +54,12 @@ async def append_evidence(
         )
     )
     return entry
+
+
+async def net_kg(session: AsyncSession, trip: Trip, place: Place) -> int:
+    """What a trip's load weighed there; it must have been weighed."""
+    weighed = await session.get_one(TripWeight, (trip.id, place))
+    return weighed.gross_kg - weighed.tare_kg
 
 
 async def next_receipt_number(session: AsyncSession, *, tenant_id: UUID, at: datetime) -> str:

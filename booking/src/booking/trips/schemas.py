@@ -104,6 +104,20 @@ class DeliverRequest(Weighed):
     ]
 
 
+class LossReport(Strict):
+    """Why nothing was handed over, and the paper that shows it."""
+
+    reason: Name = Field(examples=["Truck and load stolen near Asansol"])
+    report_sha256: Annotated[
+        str,
+        Field(
+            pattern="^[0-9a-f]{64}$",
+            description="SHA-256, in hexadecimal, of the report: of the police, an insurer, or"
+            " the consignee who refused the load",
+        ),
+    ]
+
+
 class SwapRequest(Strict):
     """Who carries on, and why."""
 
@@ -162,6 +176,9 @@ class TripOut(BaseModel):
     lorry_receipt_number: str | None
     eway_bill: EwayBillOut | None
     transit_pass_number: str | None
+    lost_at: datetime | None = Field(
+        description="When it was reported that nothing of the load was handed over"
+    )
     version: int
     created_at: datetime
     updated_at: datetime

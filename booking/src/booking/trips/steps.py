@@ -49,6 +49,8 @@ MOVES: Final[Mapping[Step, tuple[TripStatus, TripStatus]]] = MappingProxyType(
 CANCELLABLE: Final = frozenset({TripStatus.ASSIGNED, TripStatus.ACCEPTED, TripStatus.AT_PICKUP})
 # The steps that may move the booking too.
 MOVING_BOOKING: Final = frozenset({Step.LOAD, Step.DELIVER, Step.CLOSE})
+# The goods are on the truck.
+CARRYING: Final = frozenset({TripStatus.LOADED, TripStatus.IN_TRANSIT, TripStatus.AT_DROP})
 SWAPPABLE: Final = frozenset({TripStatus.LOADED, TripStatus.IN_TRANSIT})
 
 

@@ -14,7 +14,8 @@ from booking.fleets.service import Caller
 from booking.models import Booking
 from booking.trips.access import Road, lock_trip, named, note_change, reached_by, tell
 from booking.trips.errors import NotFit, NothingSwapped, NotSwappable
-from booking.trips.models import Place, Trip, TripWeight
+from booking.trips.models import Place, Trip
+from booking.trips.records import net_kg
 from booking.trips.schemas import SwapRequest
 from booking.trips.steps import SWAPPABLE
 from booking.trips.weights import tons
@@ -91,10 +92,9 @@ async def _fit(
         driver_id=request.driver_id,
     )
     booking = await session.get_one(Booking, trip.booking_id)
-    weighed = await session.get_one(TripWeight, (trip.id, Place.PICKUP))
     load = Load(
         material=booking.material_type,
-        tons=tons(weighed.gross_kg - weighed.tare_kg),
+        tons=tons(await net_kg(session, trip, Place.PICKUP)),
         states=request.states,
         tolerance_percent=road.rules.current().rules.weights.overload_tolerance_percent,
     )

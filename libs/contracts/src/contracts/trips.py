@@ -38,6 +38,7 @@ TRIP_LOADED: Final = "in.ubertruck.trip.loaded.v1"
 TRIP_DEPARTED: Final = "in.ubertruck.trip.departed.v1"
 TRIP_ARRIVED_AT_DROP: Final = "in.ubertruck.trip.arrived_at_drop.v1"
 TRIP_DELIVERED: Final = "in.ubertruck.trip.delivered.v1"
+TRIP_LOST: Final = "in.ubertruck.trip.lost.v1"
 TRIP_CLOSED: Final = "in.ubertruck.trip.closed.v1"
 TRIP_CANCELLED: Final = "in.ubertruck.trip.cancelled.v1"
 TRIP_TRUCK_SWAPPED: Final = "in.ubertruck.trip.truck_swapped.v1"
@@ -143,6 +144,19 @@ class TripDelivered(TripEvent):
     delivered_at: Moment
 
 
+class TripLost(TripEvent):
+    """Nothing of a load was handed over: it was lost, or refused. The trip ends with nothing."""
+
+    previous_status: str = Field(description="What the trip was before", examples=["in_transit"])
+    lost_mt: Tons = Field(description="What was loaded")
+    reason: Reason
+    report_digest: Annotated[
+        Digest, Field(description="SHA-256, in hexadecimal, of the report that shows it")
+    ]
+    reported_by: UserId
+    lost_at: Moment
+
+
 class TripClosed(TripEvent):
     """Nothing of a trip is left to do: its weights are final and its evidence is complete."""
 
@@ -235,6 +249,7 @@ EVENTS: Final = (
     Event(TRIP_DEPARTED, TripDeparted, "booking", ("tracking", "notification")),
     Event(TRIP_ARRIVED_AT_DROP, TripArrivedAtDrop, "booking", ("tracking", "notification")),
     Event(TRIP_DELIVERED, TripDelivered, "booking", ("tracking", "payment", "notification")),
+    Event(TRIP_LOST, TripLost, "booking", ("tracking", "payment", "notification")),
     Event(TRIP_CLOSED, TripClosed, "booking", ("tracking", "payment", "notification")),
     Event(TRIP_CANCELLED, TripCancelled, "booking", ("tracking", "payment", "notification")),
     Event(TRIP_TRUCK_SWAPPED, TripTruckSwapped, "booking", ("tracking", "notification")),
