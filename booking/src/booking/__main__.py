@@ -10,7 +10,7 @@ SERVICE = Service(
     settings=BookingSettings,  # pyright: ignore[reportArgumentType] - its fields come from the environment
     app=create_app,
     jobs=create_jobs,
-    code_revision=14,
+    code_revision=15,
     handlers=HANDLERS,
 )
 

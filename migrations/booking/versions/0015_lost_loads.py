@@ -4,8 +4,8 @@ from alembic import op
 
 from chassis.schema_v1 import set_schema_revision
 
-revision = "0014"
-down_revision = "0013"
+revision = "0015"
+down_revision = "0014"
 
 RUNTIME = "booking_runtime"
 
@@ -22,4 +22,4 @@ def upgrade() -> None:
     )
     op.execute("ALTER TABLE trips VALIDATE CONSTRAINT ck_trips_lost_at")
     op.execute(f"GRANT UPDATE (lost_at) ON trips TO {RUNTIME}")
-    set_schema_revision(op, current=14, minimum_code=1)
+    set_schema_revision(op, current=15, minimum_code=1)
