@@ -9,6 +9,7 @@ from rich.console import Console
 
 from ops.errors import OpsError
 from ops.rollout import commands, state
+from ops.rollout.eks.place import cluster
 from ops.rollout.freeze import Freeze
 from ops.rollout.places import POLICIES, Place, Sight
 from ops.rollout.plan import Policy, plan_for, read_policy
@@ -85,6 +86,13 @@ async def test_a_service_without_a_ready_process_is_not_rolled_out(world: World)
     world.versions = {"1": Version(starts=False)}
     with pytest.raises(OpsError, match="nothing there is ready"):
         await begin(place_in(world), Policy())
+
+
+@pytest.mark.parametrize("version", ["main", "4be1c2f", "", "4be1c2f" * 6])
+def test_on_a_cluster_a_version_is_a_whole_commit_already_when_it_is_planned(version: str) -> None:
+    with pytest.raises(OpsError, match="a commit of 40 hexadecimal digits") as refused:
+        commands.planned(cluster("staging"), {SERVICE: version}, Policy())
+    assert refused.value.code == 2
 
 
 async def test_there_is_nothing_to_change_without_a_rollout(world: World) -> None:

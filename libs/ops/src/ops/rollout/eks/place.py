@@ -12,7 +12,7 @@ from ops.rollout.eks.helm import Helm
 from ops.rollout.eks.kubectl import Kubectl
 from ops.rollout.eks.ledger import ClusterLedger
 from ops.rollout.eks.routing import ROUTING
-from ops.rollout.eks.site import EksSite
+from ops.rollout.eks.site import EksSite, commit
 from ops.rollout.eks.store import ClusterStore
 from ops.rollout.eks.telling import ClusterHealth, ClusterMetrics, compared_by, prometheus_of
 from ops.rollout.metrics.prometheus import APPS
@@ -54,7 +54,7 @@ def cluster(environment: str) -> Place:
         ledger=ClusterLedger(kubectl=kubectl),
         calls=_calls(),
         policy=POLICIES / f"{environment}.toml",
-        named=str,
+        named=commit,
         seeing=seeing,
         attention=ATTENTION_SECONDS,
     )

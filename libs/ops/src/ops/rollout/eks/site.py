@@ -59,10 +59,7 @@ class EksSite:
 
         One that is there already stays as it is.
         """
-        if not _COMMIT.fullmatch(version):
-            raise OpsError(
-                f"A version is a commit of 40 hexadecimal digits, not {version}.", code=2
-            )
+        commit(version)
         told = await self.helm.told(service)
         values = told.values
         present = values["colours"][colour]
@@ -197,6 +194,13 @@ class EksSite:
                     await asyncio.sleep(PAUSE)
         except TimeoutError as error:
             raise OpsError(f"{name} isn't ready after {self.worker_seconds:g} s.") from error
+
+
+def commit(version: str) -> str:
+    """A version by its name, which is a whole commit; OpsError when it is anything else."""
+    if not _COMMIT.fullmatch(version):
+        raise OpsError(f"A version is a commit of 40 hexadecimal digits, not {version}.", code=2)
+    return version
 
 
 def is_ready(deployment: Object) -> bool:
