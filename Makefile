@@ -140,11 +140,13 @@ test: .venv/dev.stamp ## Run the tests, with coverage (ARGS="-k booking" narrows
 	@$(BIN)/coverage combine --quiet
 	$(if $(ARGS),,$(BIN)/coverage report)
 
+MEASURING := booking/tests/test_assignment_load.py bench/tests/test_soak.py
+
 .PHONY: test-nightly
 test-nightly: .venv/dev.stamp ## Run the long tests
-	$(BIN)/pytest -m nightly --timeout 7200 --ignore bench/tests/test_soak.py $(ARGS)
-	@# Alone, since it measures.
-	$(if $(ARGS),,$(BIN)/pytest -n 0 -m nightly --timeout 7200 bench/tests/test_soak.py)
+	$(BIN)/pytest -m nightly --timeout 7200 $(foreach file,$(MEASURING),--ignore $(file)) $(ARGS)
+	@# Alone, since they measure.
+	$(if $(ARGS),,$(BIN)/pytest -n 0 -m nightly --timeout 7200 $(MEASURING))
 
 .PHONY: test-compose
 test-compose: .venv/dev.stamp ## Build the images, run the platform in containers, and test it
