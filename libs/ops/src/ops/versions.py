@@ -7,8 +7,8 @@ installed on the path of a process, and what the source doesn't bring is taken f
 import os
 import shutil
 import subprocess
-import tarfile
 import tempfile
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -101,7 +101,7 @@ def _laid_out(folder: StateFolder, revision: str) -> Code:
     name = commit.decode().strip()
     place = folder.versions / name
     if not place.exists():
-        archive = _git("archive", "--format=tar", name)
+        archive = _git("archive", "--format=zip", name)
         if archive is None:
             raise OpsError(f"The source of {name} can't be taken out of {ROOT}.")
         _lay_out(archive, place)
@@ -112,8 +112,8 @@ def _lay_out(archive: bytes, place: Path) -> None:
     place.parent.mkdir(mode=0o700, exist_ok=True)
     beside = Path(tempfile.mkdtemp(dir=place.parent, prefix=".new-"))
     try:
-        with tarfile.open(fileobj=BytesIO(archive)) as tar:
-            tar.extractall(beside, filter="data")
+        with zipfile.ZipFile(BytesIO(archive)) as source:
+            source.extractall(beside)
         beside.rename(place)
     except OSError as error:
         if not place.exists():  # somebody else was faster otherwise
