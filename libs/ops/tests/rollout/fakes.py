@@ -5,16 +5,18 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from ops.errors import OpsError
 from ops.rollout import retreat, state
+from ops.rollout.places import Place, Sight
 from ops.rollout.plan import WHOLE
 from ops.rollout.ports import Colour, Targets, Window
 from ops.rollout.readiness import Clock
 from ops.rollout.state import IllegalMove, Phase, Record, Rollout
 from ops.rollout.store import AlreadyDriven, Conflict
 
-from .plans import NOON
+from .plans import CALLS, NOON
 
 BOUNDS = (10.0, 50.0, 100.0, 250.0, 500.0, 1000.0)
 RATE = 1000.0
@@ -255,6 +257,25 @@ class FakeStore:
             yield
         finally:
             self._world.driven = False
+
+
+def place_in(world: World) -> Place:
+    """Where commands find this world."""
+
+    @asynccontextmanager
+    async def seeing() -> AsyncGenerator[Sight]:
+        yield Sight(metrics=world, validate=world.validate)
+
+    return Place(
+        site=world,
+        store=FakeStore(world),
+        ledger=world,
+        calls=CALLS,
+        policy=Path(),
+        named=str,
+        seeing=seeing,
+        attention=0.01,
+    )
 
 
 class FakeClock(Clock):

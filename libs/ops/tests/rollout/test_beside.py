@@ -1,9 +1,6 @@
 """Commands beside a driver: they wait for the right to drive, or see who has it go on."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
@@ -11,13 +8,12 @@ from ops.errors import OpsError
 from ops.rollout import commands, state
 from ops.rollout.commands import now
 from ops.rollout.freeze import Freeze
-from ops.rollout.places import Place, Sight
 from ops.rollout.plan import Policy
 from ops.rollout.state import Phase, Rollout
 from ops.rollout.store import AlreadyDriven
 
-from .fakes import FakeStore, Version, World
-from .plans import CALLS, NOON, rollout_of
+from .fakes import Version, World, place_in
+from .plans import NOON, rollout_of
 
 SERVICE = "booking-service"
 FROZEN = Policy(freeze=(Freeze(name="for ever"),))
@@ -29,23 +25,6 @@ def world_in(phase: Phase, policy: Policy | None = None) -> World:
     world.install(SERVICE, "1", 4)
     world.kept = rollout_of(policy=policy, replicas=4).model_copy(update={"phase": phase})
     return world
-
-
-def place_in(world: World) -> Place:
-    @asynccontextmanager
-    async def seeing() -> AsyncGenerator[Sight]:
-        yield Sight(metrics=world, validate=world.validate)
-
-    return Place(
-        site=world,
-        store=FakeStore(world),
-        ledger=world,
-        calls=CALLS,
-        policy=Path(),
-        named=str,
-        seeing=seeing,
-        attention=0.01,
-    )
 
 
 def quiet(rollout: Rollout, words: str) -> None:

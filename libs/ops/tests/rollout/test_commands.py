@@ -1,8 +1,6 @@
 """What the commands refuse, plan and print."""
 
-from contextlib import AbstractAsyncContextManager
 from io import StringIO
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -11,13 +9,13 @@ from ops.errors import OpsError
 from ops.rollout import commands, state
 from ops.rollout.eks.place import cluster
 from ops.rollout.freeze import Freeze
-from ops.rollout.places import POLICIES, Place, Sight
+from ops.rollout.places import POLICIES, Place
 from ops.rollout.plan import Policy, plan_for, read_policy
 from ops.rollout.ports import Colour
 from ops.rollout.screen import Progress, how_to_go_on, lines_of, plan_lines
 from ops.rollout.state import Phase
 
-from .fakes import FakeStore, Version, World
+from .fakes import Version, World, place_in
 from .plans import CALLS, NOON, rollout_of
 
 SERVICE = "booking-service"
@@ -29,23 +27,6 @@ def world() -> World:
     found = World({"1": Version(), "2": Version()})
     found.install(SERVICE, "1", 4)
     return found
-
-
-def _unseen() -> AbstractAsyncContextManager[Sight]:
-    raise AssertionError("nobody looks")
-
-
-def place_in(world: World) -> Place:
-    return Place(
-        site=world,
-        store=FakeStore(world),
-        ledger=world,
-        calls=CALLS,
-        policy=Path(),
-        named=str,
-        seeing=_unseen,
-        attention=0.01,
-    )
 
 
 async def begin(place: Place, policy: Policy, *, override: str | None = None) -> state.Rollout:
@@ -138,6 +119,16 @@ def test_progress_tells_each_phase_once_and_words_only_on_a_terminal() -> None:
     told = output.getvalue().splitlines()
     assert len(told) == 2
     assert "[lunch]" in told[1]
+
+
+@pytest.mark.parametrize("phase", [Phase.ABORTING, Phase.RETIRING])
+def test_what_is_tried_again_is_told_once_in_a_pipe_too(phase: Phase) -> None:
+    output = StringIO()
+    rollout = replace_phase(phase)
+    with Progress(Console(file=output, width=300)) as progress:
+        for words in ("", "helm failed [1].", "helm failed [1].", "helm failed [2]."):
+            progress.show(rollout, words)
+    assert output.getvalue().splitlines()[1:] == ["helm failed [1].", "helm failed [2]."]
 
 
 @pytest.mark.parametrize(

@@ -7,18 +7,22 @@ from rich.console import Console
 from rich.markup import escape
 
 from ops.rollout.plan import WHOLE, Plan, replicas_for
-from ops.rollout.state import Before, Phase, Rollout
+from ops.rollout.state import SETTLED, Before, Phase, Rollout
 
 WIDTH = 20
 
 
 class Progress:
-    """Tells each phase once; on a terminal the words of a phase replace each other."""
+    """Tells each phase once; on a terminal the words of a phase replace each other.
+
+    Elsewhere they are told too, once each, where words mean that something is tried again.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._status = console.status("")
         self._told: object = None
+        self._said = ""
 
     def __enter__(self) -> "Progress":
         return self
@@ -32,7 +36,13 @@ class Progress:
         if standing != self._told:
             self._told = standing
             self._console.print(escape(line_of(rollout)), highlight=False, soft_wrap=True)
-        if self._console.is_terminal and words and not rollout.ended:
+        if not words or rollout.ended:
+            return
+        if not self._console.is_terminal:
+            if rollout.phase in {Phase.ABORTING, *SETTLED} and words != self._said:
+                self._said = words
+                self._console.print(escape(words), highlight=False, soft_wrap=True)
+        else:
             self._status.update(escape(words))
             self._status.start()
 
